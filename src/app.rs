@@ -1,0 +1,234 @@
+//! The composition root: the only place that knows which adapter a server runs on.
+
+mod healthcheck;
+mod secret;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use healthcheck::healthcheck;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::domain::{
+    Auth, AuthSettings, Conversations, GroupLimits, Groups, History, Keys, Live, Passwords, Quota, Sending, Signer,
+    TokenSettings, Users,
+};
+use crate::http::{self, BodyLimits, Listener, Readiness, ServeLimits, Services};
+use crate::lifecycle;
+use crate::push::{Bus, Hub, Sweeper};
+use crate::store::Stores;
+use crate::store::embedded::{Embedded, WriterThread};
+use crate::telemetry::Metrics;
+use crate::ws::{self, Sockets};
+
+/// A frame may be this much larger than a body: its id, its op, its braces.
+const FRAME_EXTRA_BYTES: usize = 4_096;
+
+/// How long the store gets to end after everything else.
+const STORE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Why a server could not start, or had to stop, in a sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Failure(pub String);
+
+impl Failure {
+    fn of(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Runs a server until it is told to stop.
+pub async fn serve(config: Config) -> Result<(), Failure> {
+    let soft = CancellationToken::new();
+    lifecycle::watch_signals(soft.clone()).await.map_err(Failure::of)?;
+    let server = Server::start(&config).await?;
+    server.announce(&config);
+    let ended = server.writer.ended();
+    tokio::select! {
+        () = soft.cancelled() => {}
+        () = ended.cancelled() => {}
+    }
+    let failed = ended.is_cancelled();
+    server.stop(&config).await;
+    if failed { Err(Failure("the store's writer ended; see the log".to_owned())) } else { Ok(()) }
+}
+
+struct Server {
+    address: SocketAddr,
+    hub: Arc<Hub>,
+    readiness: Arc<Readiness>,
+    writer: WriterThread,
+    /// Cancelled when nothing new is accepted.
+    stop: CancellationToken,
+    requests: TaskTracker,
+    websockets: TaskTracker,
+}
+
+impl Server {
+    async fn start(config: &Config) -> Result<Self, Failure> {
+        let metrics = Arc::new(Metrics::new().map_err(Failure::of)?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let data = &config.store.data;
+        let opened = Embedded::open(data, config.embedded_options(), Arc::clone(&metrics)).map_err(Failure::of)?;
+        let (store, writer) = opened;
+        let stores = store.stores();
+        let hub = Hub::new(config.push_limits(), stores.conversations.clone(), clock.clone(), metrics.clone());
+        let hub = Arc::new(hub);
+        let listener = listen(config).await?;
+        let address = listener.address().map_err(Failure::of)?;
+        let (requests, websockets) = (TaskTracker::new(), TaskTracker::new());
+        let (stop, readiness) = (CancellationToken::new(), Arc::new(Readiness::default()));
+        let base = Base { stores, bus: hub.clone(), clock: clock.clone(), metrics };
+        let services = base.services(config, data, &readiness, (websockets.clone(), stop.clone()))?;
+        let sweeper = Sweeper::new(Arc::clone(&hub), clock);
+        requests.spawn(sweeper.run(stop.clone()));
+        requests.spawn(listener.run(http::router(services), requests.clone(), stop.clone()));
+        Ok(Self { address, hub, readiness, writer, stop, requests, websockets })
+    }
+
+    /// Says what runs, where, and what to do with it.
+    fn announce(&self, config: &Config) {
+        let (version, address, data) = (env!("CARGO_PKG_VERSION"), self.address, config.store.data.display());
+        let text = format!(
+            "nexo {version} serves on http://{address}\n\
+             it keeps its data in {data} (embedded store, nothing else to install)\n\
+             try it: curl http://{address}/health, then the tour in README.md\n\
+             stop it with Ctrl-C: it finishes what it has begun\n"
+        );
+        // Nobody may be listening to standard output.
+        let _ = std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
+        tracing::info!(version, %address, store = "embedded", "nexo {version} serves on {address}");
+    }
+
+    /// Stops softly: not ready, a pause for the balancer, nothing new, what has begun finishes, sockets are closed.
+    async fn stop(self, config: &Config) {
+        self.readiness.stop();
+        tokio::time::sleep(Duration::from_millis(config.server.drain_pause_ms)).await;
+        self.stop.cancel();
+        self.requests.close();
+        self.websockets.close();
+        let time = Duration::from_millis(config.server.drain_ms);
+        let drained = async {
+            ws::drain(&self.hub, time.mul_f64(0.7)).await;
+            self.websockets.wait().await;
+            self.requests.wait().await;
+        };
+        if tokio::time::timeout(time, drained).await.is_err() {
+            tracing::warn!(
+                requests = self.requests.len(),
+                websockets = self.websockets.len(),
+                "some clients did not finish in time and are cut off"
+            );
+        }
+        let ended = self.writer.ended();
+        drop(self.hub);
+        // Everything acked is durable already; this only spares the next start some work.
+        match tokio::time::timeout(STORE_WITHIN, ended.cancelled()).await {
+            Ok(()) => self.writer.join(),
+            Err(_) => tracing::warn!("the store did not end in time"),
+        }
+        tracing::info!("stopped");
+    }
+}
+
+async fn listen(config: &Config) -> Result<Listener, Failure> {
+    let address = &config.server.listen;
+    let parsed = address.parse().map_err(|error| Failure(format!("server.listen: {address}: {error}")))?;
+    let limits = ServeLimits {
+        connections: config.server.max_connections,
+        header_time: Duration::from_millis(config.server.header_timeout_ms),
+    };
+    let bound = Listener::bind(parsed, limits).await;
+    bound.map_err(|error| Failure(format!("cannot listen on {address}: {error}; give --listen another address")))
+}
+
+/// What the services are built on.
+struct Base {
+    stores: Stores,
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+}
+
+impl Base {
+    fn services(
+        self,
+        config: &Config,
+        data: &Path,
+        readiness: &Arc<Readiness>,
+        (tracker, stop): (TaskTracker, CancellationToken),
+    ) -> Result<Services, Failure> {
+        let Self { stores, bus, clock, metrics } = &self;
+        let group_limits = GroupLimits { member_ids: config.limits.member_ids, members: config.limits.group_members };
+        let auth = Arc::new(self.auth(config, data)?);
+        let messages = Arc::clone(&stores.messages);
+        let sending = Arc::new(Sending::new(messages, bus.clone(), clock.clone(), config.limits.content_bytes));
+        let history = Arc::new(History::new(stores));
+        let conversations = Arc::new(Conversations::new(Arc::clone(&stores.conversations), bus.clone()));
+        let sockets = Sockets {
+            auth: auth.clone(),
+            live: Arc::new(Live::new(auth.clone(), bus.clone(), stores)),
+            sending: sending.clone(),
+            history: history.clone(),
+            conversations: conversations.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            heartbeat_ms: config.ws.heartbeat_ms,
+            frame_bytes: config.server.body_limit_bytes + FRAME_EXTRA_BYTES,
+            tracker,
+            stop,
+        };
+        let time = Duration::from_millis(config.server.body_timeout_ms);
+        Ok(Services {
+            auth,
+            users: Arc::new(Users::new(Arc::clone(&stores.users), clock.clone())),
+            groups: Arc::new(Groups::new(stores, bus.clone(), clock.clone(), group_limits)),
+            sending,
+            history,
+            conversations,
+            sockets: Arc::new(sockets),
+            health: Arc::clone(&stores.health),
+            readiness: Arc::clone(readiness),
+            metrics: metrics.clone(),
+            body: BodyLimits { bytes: config.server.body_limit_bytes, time },
+        })
+    }
+
+    fn auth(&self, config: &Config, data: &Path) -> Result<Auth, Failure> {
+        let secret = match config.auth.secret.as_str() {
+            "" => secret::load_or_make(data)?,
+            secret => secret.as_bytes().to_vec(),
+        };
+        let token_settings = TokenSettings {
+            issuer: config.auth.issuer.clone(),
+            audience: config.auth.audience.clone(),
+            ttl_ms: i64::try_from(config.auth.token_ttl_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
+        };
+        let threads = match config.auth.hash_threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let passwords = Passwords::start(threads, config.auth.hash_queue, self.metrics.clone()).map_err(Failure::of)?;
+        let limits = &config.limits;
+        let settings = AuthSettings {
+            limited: limits.enabled,
+            address: Quota { burst: limits.auth_burst, interval_ms: 1_000.0 / f64::from(limits.auth_per_second) },
+            failures: Quota {
+                burst: limits.login_failures_per_minute,
+                interval_ms: 60_000.0 / f64::from(limits.login_failures_per_minute),
+            },
+            uniform_login_errors: config.auth.uniform_login_errors,
+            password_min_bytes: config.auth.password_min_bytes,
+        };
+        let keys = Keys { signer: Signer::new(&secret, token_settings), passwords };
+        Ok(Auth::new(&self.stores, self.bus.clone(), self.clock.clone(), keys, (settings, self.metrics.clone())))
+    }
+}

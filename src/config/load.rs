@@ -1,0 +1,147 @@
+//! How the configuration comes together.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::{Config, SECTIONS};
+
+/// What is wrong with a configuration: which key, and how to mend it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub(super) String);
+
+/// The configuration from defaults, the file if there is one, the environment, and overrides from the command line (keys
+/// such as `server.listen`), each before the next.
+pub fn load(
+    file: Option<&Path>,
+    environment: impl Iterator<Item = (String, String)>,
+    overrides: &[(&str, String)],
+) -> Result<Config, ConfigError> {
+    let mut table = file.map_or_else(|| Ok(Table::new()), read)?;
+    let mut variables: Vec<_> = environment.filter(|(name, _)| name.starts_with(PREFIX)).collect();
+    variables.sort();
+    for (name, value) in variables {
+        let key = name[PREFIX.len()..].to_ascii_lowercase();
+        let Some((section, field)) = key.split_once("__") else {
+            return Err(ConfigError(format!("{name}: expects NEXO__SECTION__FIELD, such as NEXO__SERVER__LISTEN")));
+        };
+        set(&mut table, &name, (section, field), &value)?;
+    }
+    for (key, value) in overrides {
+        let (section, field) = key.split_once('.').unwrap_or((key, ""));
+        set(&mut table, key, (section, field), value)?;
+    }
+    let config = decode(table)?;
+    config.validate()?;
+    Ok(config)
+}
+
+/// What the names of environment variables begin with. Two underscores: a Kubernetes Service named `nexo` injects variables
+/// such as `NEXO_SERVICE_HOST`.
+const PREFIX: &str = "NEXO__";
+
+fn read(file: &Path) -> Result<Table, ConfigError> {
+    let wrong = |error: String| ConfigError(format!("{}: {error}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    text.parse().map_err(|error: toml::de::Error| wrong(error.to_string().trim_end().to_owned()))
+}
+
+/// Puts a setting that came as text where the file would have it, in the type that it has there.
+fn set(table: &mut Table, source: &str, (section, field): (&str, &str), text: &str) -> Result<(), ConfigError> {
+    let settings = SECTIONS.iter().find(|(name, ..)| *name == section).map(|(_, _, settings)| *settings);
+    let setting = settings.and_then(|settings| settings.iter().find(|setting| setting.name == field));
+    let Some(setting) = setting else {
+        return Err(ConfigError(format!(
+            "{source}: there is no setting {section}.{field}; docs/configuration.md lists them"
+        )));
+    };
+    let value = match setting.kind {
+        "bool" => text.parse().map(Value::Boolean).map_err(|_| "true or false"),
+        "u16" | "u32" | "u64" | "usize" | "i64" => text.parse().map(Value::Integer).map_err(|_| "a whole number"),
+        _ => Ok(Value::String(text.to_owned())),
+    };
+    let value = value.map_err(|expected| ConfigError(format!("{source}: expects {expected}, not {text:?}")))?;
+    let entry = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+    let Value::Table(entries) = entry else {
+        return Err(ConfigError(format!("{section}: expects a table of settings")));
+    };
+    entries.insert(field.to_owned(), value);
+    Ok(())
+}
+
+fn decode(table: Table) -> Result<Config, ConfigError> {
+    let decoded = serde_path_to_error::deserialize::<_, Config>(Value::Table(table));
+    decoded.map_err(|error| {
+        let cause = error.inner().to_string();
+        ConfigError(format!("{}: {}; docs/configuration.md lists the settings", error.path(), cause.trim_end()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_environment(variables: &[(&str, &str)]) -> Result<Config, String> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        load(None, variables, &[]).map_err(|error| error.to_string())
+    }
+
+    fn from_file(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("nexo.toml");
+        std::fs::write(&file, text).expect("writable");
+        load(Some(&file), std::iter::empty(), &[]).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        let config = from_environment(&[]).expect("valid");
+        assert_eq!(config.server.listen, "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_arguments_over_both() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("nexo.toml");
+        std::fs::write(&file, "[limits]\nenabled = false\nauth_burst = 7\n[ws]\nqueue_bytes = 100000").expect("writable");
+        let variables = [("NEXO__LIMITS__AUTH_BURST".to_owned(), "9".to_owned())];
+        let overrides = [("server.listen", "127.0.0.1:1".to_owned())];
+        let config = load(Some(&file), variables.into_iter(), &overrides).expect("valid");
+        assert!(!config.limits.enabled);
+        assert_eq!((config.limits.auth_burst, config.ws.queue_bytes), (9, 100_000));
+        assert_eq!(config.server.listen, "127.0.0.1:1");
+    }
+
+    #[test]
+    fn what_is_unknown_or_of_a_wrong_type_is_named() {
+        for (variable, value, named) in [
+            ("NEXO__SERVER__LISTN", "x", "server.listn"),
+            ("NEXO__SERVER", "x", "NEXO__SECTION__FIELD"),
+            ("NEXO__LIMITS__ENABLED", "yes", "NEXO__LIMITS__ENABLED"),
+            ("NEXO__AUTH__TOKEN_TTL_S", "-1", "auth.token_ttl_s"),
+            ("NEXO__STORE__MODE", "cluster", "store.mode"),
+            ("NEXO__AUTH__SECRET", "short", "auth.secret"),
+            ("NEXO__WS__SILENCE_MS", "1", "ws.silence_ms"),
+            ("NEXO__SERVER__LISTEN", "nowhere", "server.listen"),
+        ] {
+            let error = from_environment(&[(variable, value)]).expect_err(variable);
+            assert!(error.contains(named), "{variable}: {error}");
+        }
+        for (text, named) in [
+            ("[server]\nlistn = 1", "listn"),
+            ("[sever]\n", "sever"),
+            ("[server]\nlisten = 5", "server.listen"),
+            ("server = 5", "server"),
+            ("[server", "nexo.toml"),
+        ] {
+            let error = from_file(text).expect_err(text);
+            assert!(error.contains(named), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn variables_of_a_kubernetes_service_are_left_alone() {
+        from_environment(&[("NEXO_SERVICE_HOST", "10.0.0.1"), ("NEXO_PORT", "tcp://10.0.0.1:80")]).expect("valid");
+    }
+}

@@ -1,0 +1,64 @@
+//! The configuration as text: the effective one, and the reference page.
+
+use std::fmt::Write;
+
+use super::{Config, SECTIONS};
+
+/// The configuration as a TOML file, secrets hidden.
+pub fn render(config: &Config) -> Result<String, toml::ser::Error> {
+    let mut shown = config.clone();
+    if !shown.auth.secret.is_empty() {
+        shown.auth.secret = "(hidden)".to_owned();
+    }
+    toml::to_string(&shown)
+}
+
+/// The reference page, in Markdown: every setting with its type, default and meaning.
+pub fn reference() -> Result<String, toml::ser::Error> {
+    let defaults = toml::Table::try_from(Config::default())?;
+    let mut page = String::from(INTRODUCTION);
+    for (section, doc, settings) in SECTIONS {
+        let doc = doc.concat();
+        let (sentence, name) = (doc.trim(), section.to_ascii_uppercase());
+        // Writing to a string cannot fail.
+        let _ = write!(page, "\n## `[{section}]`\n\n{sentence}\n\n| setting | default | what it is |\n|---|---|---|\n");
+        for setting in *settings {
+            let default = defaults.get(*section).and_then(|section| section.get(setting.name));
+            let default = default.map(ToString::to_string).unwrap_or_default();
+            let field = setting.name.to_ascii_uppercase();
+            let what = setting.doc.concat();
+            let _ = writeln!(page, "| `{}`<br>`NEXO__{name}__{field}` | `{default}` | {} |", setting.name, what.trim());
+        }
+    }
+    Ok(page)
+}
+
+const INTRODUCTION: &str = "# Configuration
+
+<!-- Made by `nexo config --reference`; change src/config.rs, not this page. -->
+
+Settings come from their defaults, then from the TOML file given with `--config FILE`, then from the environment
+(`NEXO__SECTION__FIELD`), then from the command line (`--listen`, `--data`); each wins over the one before. A key that does
+not exist and a value that cannot work keep the server from starting, with a sentence that names the key.
+
+`nexo config` prints the effective configuration as a TOML file, with secrets hidden.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_hidden() {
+        let mut config = Config::default();
+        config.auth.secret = "0123456789abcdef0123456789abcdef".to_owned();
+        let text = render(&config).expect("TOML");
+        assert!(!text.contains("0123456789abcdef") && text.contains("(hidden)"), "{text}");
+    }
+
+    #[test]
+    fn the_reference_page_is_current() {
+        let page = include_str!("../../docs/configuration.md");
+        assert_eq!(page, reference().expect("Markdown"), "run: cargo run -- config --reference > docs/configuration.md");
+    }
+}

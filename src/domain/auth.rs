@@ -1,0 +1,253 @@
+//! Registration, login, and what a token is worth.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::fields;
+use super::limits::{Quota, RateLimiter};
+use super::passwords::Passwords;
+use super::tokens::Signer;
+use crate::clock::Clock;
+use crate::error::{Code, Error, OrCode, Result};
+use crate::model::{Caller, CloseReason, Platform, Session, User, UserId};
+use crate::push::{Bus, Ending};
+use crate::store::{self, Stores};
+use crate::telemetry::Metrics;
+
+/// For how long a refresh may be repeated.
+const REFRESH_AGAIN_MS: i64 = 30_000;
+
+/// The longest password.
+const PASSWORD_BYTES: usize = 128;
+
+/// Settings of the rules on accounts.
+#[derive(Debug, Clone, Copy)]
+pub struct AuthSettings {
+    /// Whether rates are limited.
+    pub limited: bool,
+    /// Registrations and logins of one address.
+    pub address: Quota,
+    /// Wrong passwords of one account.
+    pub failures: Quota,
+    /// Whether an unknown user and a wrong password look the same.
+    pub uniform_login_errors: bool,
+    /// The shortest password.
+    pub password_min_bytes: usize,
+}
+
+/// What somebody registers with.
+#[derive(Debug)]
+pub struct Registration {
+    /// The id; without one, the server makes one.
+    pub user_id: Option<String>,
+    /// The name that others see.
+    pub nickname: String,
+    /// The password.
+    pub password: String,
+    /// URL of a picture, or empty.
+    pub avatar: String,
+}
+
+/// What somebody logs in with.
+#[derive(Debug)]
+pub struct Login {
+    /// The id.
+    pub user_id: String,
+    /// The password.
+    pub password: String,
+    /// The number of the platform.
+    pub platform_id: i64,
+}
+
+/// The rules on accounts, sessions and tokens.
+pub struct Auth {
+    users: Arc<dyn store::Users>,
+    sessions: Arc<dyn store::Sessions>,
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    signer: Signer,
+    passwords: Passwords,
+    settings: AuthSettings,
+    addresses: RateLimiter<IpAddr>,
+    failures: RateLimiter<UserId>,
+    /// Verified in place of the hash of a user that does not exist, so that both take the same time.
+    decoy: tokio::sync::OnceCell<String>,
+}
+
+/// What the rules on accounts work with besides the ports.
+pub struct Keys {
+    /// Signs and checks tokens.
+    pub signer: Signer,
+    /// Hashes passwords.
+    pub passwords: Passwords,
+}
+
+impl Auth {
+    /// The rules on these ports.
+    pub fn new(
+        stores: &Stores,
+        bus: Arc<dyn Bus>,
+        clock: Arc<dyn Clock>,
+        keys: Keys,
+        settings: (AuthSettings, Arc<Metrics>),
+    ) -> Self {
+        let (settings, metrics) = settings;
+        Self {
+            users: Arc::clone(&stores.users),
+            sessions: Arc::clone(&stores.sessions),
+            bus,
+            clock,
+            metrics,
+            signer: keys.signer,
+            passwords: keys.passwords,
+            settings,
+            addresses: RateLimiter::new(settings.address),
+            failures: RateLimiter::new(settings.failures),
+            decoy: tokio::sync::OnceCell::new(),
+        }
+    }
+
+    /// Registers a user. 2007 if the id is taken.
+    pub async fn register(&self, registration: Registration, address: IpAddr) -> Result<User> {
+        let Registration { user_id, nickname, password, avatar } = registration;
+        let id = match user_id.filter(|id| !id.is_empty()) {
+            Some(id) => fields::user_id("user_id", &id)?,
+            None => fields::user_id("user_id", &uuid::Uuid::new_v4().to_string())?,
+        };
+        fields::name("nickname", &nickname, 1)?;
+        fields::at_most("avatar", &avatar, fields::AVATAR_BYTES)?;
+        let min = self.settings.password_min_bytes;
+        if !(min..=PASSWORD_BYTES).contains(&password.len()) {
+            return Err(Error::invalid("password", &format!("expects {min} to {PASSWORD_BYTES} bytes")));
+        }
+        self.limit_address(address)?;
+        if self.users.find(&id).await?.is_some() {
+            return Err(Code::UserExists.into());
+        }
+        let password_hash = self.passwords.hash(password).await?;
+        let now_ms = self.clock.now_ms();
+        let user =
+            User { id, nickname, avatar, extra: String::new(), password_hash, created_at_ms: now_ms, updated_at_ms: now_ms };
+        if self.users.create(user.clone()).await? { Ok(user) } else { Err(Code::UserExists.into()) }
+    }
+
+    /// Logs a user in on a platform, and whoever was logged in there out. Answers the token with the user.
+    pub async fn login(&self, login: Login, address: IpAddr) -> Result<(String, User)> {
+        let id = fields::user_id("user_id", &login.user_id)?;
+        let platform = Platform::from_number(login.platform_id);
+        let platform = platform.ok_or_else(|| Error::invalid("platform_id", "expects a number from 1 to 5"))?;
+        if login.password.is_empty() {
+            return Err(Error::invalid("password", "expects a password"));
+        }
+        self.limit_address(address)?;
+        let user = self.users.find(&id).await?;
+        let user = self.verify(id, user, login.password).await?;
+        let session = self.signer.session(self.clock.random_id(), self.clock.now_ms());
+        self.sessions.replace(&user.id, platform, session.clone()).await?;
+        self.bus.end(&user.id, platform, Ending::AllBut(&session.jti), CloseReason::Replaced).await;
+        Ok((self.signer.sign(&user.id, platform, &session)?, user))
+    }
+
+    /// Who shows this token, if it is current.
+    pub async fn authenticate(&self, token: &str) -> Result<Caller> {
+        let caller = self.signer.check(token, self.clock.now_ms())?;
+        match self.sessions.find(&caller.user, caller.platform).await? {
+            Some(session) if session.jti == caller.jti => Ok(caller),
+            _ => Err(Code::TokenInvalid.into()),
+        }
+    }
+
+    /// Why a connection with this token must close, if it must.
+    pub async fn ended(&self, caller: &Caller) -> Result<Option<CloseReason>> {
+        let session = self.sessions.find(&caller.user, caller.platform).await?;
+        Ok(match session {
+            Some(session) if session.jti != caller.jti => Some(CloseReason::Replaced),
+            Some(session) if session.expires_at_ms > self.clock.now_ms() => None,
+            _ => Some(CloseReason::TokenEnded),
+        })
+    }
+
+    /// Ends the caller's token and closes its sockets.
+    pub async fn logout(&self, caller: &Caller) -> Result<()> {
+        self.sessions.swap(&caller.user, caller.platform, &caller.jti, None).await?;
+        self.bus.end(&caller.user, caller.platform, Ending::Only(&caller.jti), CloseReason::TokenEnded).await;
+        Ok(())
+    }
+
+    /// A new token in place of this one. Repeated within 30 s, it answers the same new token.
+    pub async fn refresh(&self, token: &str) -> Result<String> {
+        let now_ms = self.clock.now_ms();
+        let old = self.signer.check(token, now_ms)?;
+        let mut next = self.signer.session(self.clock.random_id(), now_ms);
+        next.refreshed_from = Some(old.jti.clone());
+        let current = self.sessions.find(&old.user, old.platform).await?;
+        let current = match current {
+            Some(session) if session.jti == old.jti => {
+                self.sessions.swap(&old.user, old.platform, &old.jti, Some(next)).await?
+            }
+            other => other,
+        };
+        let again = |session: &Session| {
+            let recent = now_ms - session.issued_at_ms <= REFRESH_AGAIN_MS;
+            recent && session.refreshed_from.as_ref() == Some(&old.jti)
+        };
+        let session = current.filter(again).or_code(Code::TokenInvalid)?;
+        let renewed = Caller { jti: session.jti.clone(), expires_at_ms: session.expires_at_ms, ..old.clone() };
+        self.bus.renew(&renewed, &old.jti).await;
+        self.signer.sign(&old.user, old.platform, &session)
+    }
+
+    /// The user, if the password is right. Only wrong ones count against the account.
+    async fn verify(&self, id: UserId, user: Option<User>, password: String) -> Result<User> {
+        let uniform = self.settings.uniform_login_errors;
+        let Some(user) = user else {
+            if uniform {
+                let decoy = self.decoy.get_or_try_init(|| self.passwords.hash("decoy".to_owned())).await?;
+                self.limit_failures(&id)?;
+                self.passwords.verify(password, decoy.clone()).await?;
+                return Err(Code::LoginFailed.into());
+            }
+            return Err(Code::UserNotFound.into());
+        };
+        self.limit_failures(&id)?;
+        let right = self.passwords.verify(password, user.password_hash.clone()).await;
+        if !matches!(right, Ok(false)) {
+            self.failures.give_back(&id);
+        }
+        match right? {
+            true => Ok(user),
+            false if uniform => Err(Code::LoginFailed.into()),
+            false => Err(Code::WrongPassword.into()),
+        }
+    }
+
+    fn limit_address(&self, address: IpAddr) -> Result<()> {
+        self.limit("address", || self.addresses.take(network(address), self.clock.now_ms()))
+    }
+
+    fn limit_failures(&self, user: &UserId) -> Result<()> {
+        self.limit("login_failures", || self.failures.take(user.clone(), self.clock.now_ms()))
+    }
+
+    fn limit(&self, name: &str, take: impl FnOnce() -> Result<(), i64>) -> Result<()> {
+        if !self.settings.limited {
+            return Ok(());
+        }
+        take().map_err(|retry_after_ms| {
+            self.metrics.limited.with_label_values(&[name]).inc();
+            Error::too_many("too many attempts, try again later", retry_after_ms)
+        })
+    }
+}
+
+/// What counts as one address: of IPv6 the /64 network, of which each household has at least one.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(six) => match six.to_ipv4_mapped() {
+            Some(four) => IpAddr::V4(four),
+            None => IpAddr::V6((six.to_bits() & !u128::from(u64::MAX)).into()),
+        },
+    }
+}

@@ -1,0 +1,99 @@
+//! Rate limits: the generic cell rate algorithm (GCRA, ITU-T I.371), one number for each key.
+//!
+//! It is written here because a failed login must be the only kind that counts: a slot is taken before the password is looked
+//! at and given back if it was right, which the crates of this kind do not offer.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
+
+/// Keys that are remembered; past it, all are forgotten rather than memory growing.
+const MAX_KEYS: usize = 100_000;
+
+/// How much is allowed.
+#[derive(Debug, Clone, Copy)]
+pub struct Quota {
+    /// At once.
+    pub burst: u32,
+    /// From then on, one each so many milliseconds.
+    pub interval_ms: f64,
+}
+
+/// Counts calls by key, in the memory of this node.
+#[derive(Debug)]
+pub struct RateLimiter<K> {
+    quota: Quota,
+    /// For each key, the time at which it will have all its burst again.
+    full_at_ms: Mutex<HashMap<K, f64>>,
+}
+
+impl<K: Hash + Eq> RateLimiter<K> {
+    /// A limiter for this quota.
+    pub fn new(quota: Quota) -> Self {
+        Self { quota, full_at_ms: Mutex::default() }
+    }
+
+    /// Takes one of `key`'s slots; `Err` says in how many milliseconds there will be one.
+    pub fn take(&self, key: K, now_ms: i64) -> Result<(), i64> {
+        let now_ms = now_ms as f64;
+        let mut keys = self.full_at_ms.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= MAX_KEYS {
+            keys.retain(|_, full_at_ms| *full_at_ms > now_ms);
+            if keys.len() >= MAX_KEYS {
+                keys.clear();
+            }
+        }
+        let full_at_ms = keys.entry(key).or_insert(now_ms);
+        let next = full_at_ms.max(now_ms) + self.quota.interval_ms;
+        let allowed_at_ms = next - f64::from(self.quota.burst) * self.quota.interval_ms;
+        if allowed_at_ms > now_ms {
+            return Err((allowed_at_ms - now_ms).ceil() as i64);
+        }
+        *full_at_ms = next;
+        Ok(())
+    }
+
+    /// Gives a slot back.
+    pub fn give_back(&self, key: &K) {
+        let mut keys = self.full_at_ms.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(full_at_ms) = keys.get_mut(key) {
+            *full_at_ms -= self.quota.interval_ms;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_then_a_steady_rate() {
+        let limiter = RateLimiter::new(Quota { burst: 3, interval_ms: 100.0 });
+        let granted = (0..10).filter(|_| limiter.take("a", 0).is_ok()).count();
+        assert_eq!(granted, 3);
+        assert_eq!(limiter.take("a", 40), Err(60));
+        let granted = (0..1_000).filter(|now_ms| limiter.take("a", 100 + now_ms).is_ok()).count();
+        assert_eq!(granted, 10);
+        assert_eq!(limiter.take("b", 0), Ok(()), "another key has its own quota");
+    }
+
+    #[test]
+    fn a_slot_that_was_given_back_is_free_again() {
+        let limiter = RateLimiter::new(Quota { burst: 1, interval_ms: 60_000.0 });
+        for _ in 0..5 {
+            limiter.take("a", 0).expect("free");
+            limiter.give_back(&"a");
+        }
+        limiter.take("a", 0).expect("free");
+        limiter.take("a", 0).expect_err("taken");
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let limiter = RateLimiter::new(Quota { burst: 1, interval_ms: 60_000.0 });
+        for key in 0..MAX_KEYS * 2 {
+            limiter.take(key, 0).expect("each key is new");
+        }
+        assert!(limiter.full_at_ms.lock().expect("whole").len() <= MAX_KEYS);
+    }
+}

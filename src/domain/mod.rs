@@ -1,0 +1,28 @@
+//! Verbs: the rules of the API, whichever door they are called through and whichever store they run on.
+//!
+//! A service takes the ports that it uses; it does no I/O of its own.
+
+mod auth;
+mod content;
+mod conversations;
+mod fields;
+mod group_rules;
+mod groups;
+mod history;
+mod limits;
+mod live;
+mod passwords;
+mod send;
+mod tokens;
+mod users;
+
+pub use auth::{Auth, AuthSettings, Keys, Login, Registration};
+pub use conversations::{ConversationPage, Conversations, Cursor};
+pub use groups::{GroupLimits, Groups, MemberPage};
+pub use history::{History, Page, Pull};
+pub use limits::{Quota, RateLimiter};
+pub use live::{Live, Moved};
+pub use passwords::Passwords;
+pub use send::{Outgoing, Sending, Target};
+pub use tokens::{Signer, TokenSettings};
+pub use users::Users;

@@ -1,0 +1,114 @@
+//! Sending: one rule behind both doors.
+
+use std::sync::Arc;
+
+use super::{content, fields};
+use crate::clock::Clock;
+use crate::error::{Code, Error, Result};
+use crate::model::{
+    Appended, Caller, ConversationId, Destination, Draft, GroupStatus, MemberStatus, Message, MsgType, Push,
+};
+use crate::push::Bus;
+use crate::store::Messages;
+
+/// The longest client_msg_id.
+const CLIENT_MSG_ID_BYTES: usize = 128;
+
+/// Where a client says that a message goes.
+#[derive(Debug, Default)]
+pub struct Target {
+    /// 1 for a user, 2 for a group.
+    pub session_type: i64,
+    /// The user, or empty.
+    pub recv_id: String,
+    /// The group, or empty.
+    pub group_id: String,
+}
+
+/// A message as a client asks to send it.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The client's id.
+    pub client_msg_id: String,
+    /// Where it goes.
+    pub target: Target,
+    /// The number of its type.
+    pub msg_type: i64,
+    /// Its content, as JSON text.
+    pub content: Arc<str>,
+}
+
+/// The rule on sending.
+pub struct Sending {
+    messages: Arc<dyn Messages>,
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+    content_bytes: usize,
+}
+
+impl Sending {
+    /// The rule on these ports, for contents of at most `content_bytes`.
+    pub fn new(messages: Arc<dyn Messages>, bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, content_bytes: usize) -> Self {
+        Self { messages, bus, clock, content_bytes }
+    }
+
+    /// Sends a message, once for (sender, client_msg_id), and answers it as it is stored. It is durable then, and on its way
+    /// to everybody who is online. A repeat answers the first message; with another body it is refused (4002).
+    pub async fn send(&self, caller: &Caller, outgoing: Outgoing) -> Result<Arc<Message>> {
+        let draft = self.draft(caller, outgoing)?;
+        let (bus, origin) = (Arc::clone(&self.bus), caller.platform);
+        let tell = move |message: &Arc<Message>| bus.publish(Push::Message { message: Arc::clone(message), origin });
+        match self.messages.append(draft, admit, Box::new(tell)).await? {
+            Appended::New(message) | Appended::Repeat(message) => Ok(message),
+            Appended::OtherBody => Err(Code::DuplicateMessage.into()),
+            Appended::Refused(code) => Err(code.into()),
+        }
+    }
+
+    fn draft(&self, caller: &Caller, outgoing: Outgoing) -> Result<Draft> {
+        let Outgoing { client_msg_id, target, msg_type, content } = outgoing;
+        let printable = client_msg_id.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        if !(1..=CLIENT_MSG_ID_BYTES).contains(&client_msg_id.len()) || !printable {
+            return Err(Error::invalid("client_msg_id", "expects 1 to 128 printable ASCII characters"));
+        }
+        let conversation = conversation(caller, &target)?;
+        let kind = MsgType::from_number(msg_type);
+        let msg_type = kind.ok_or_else(|| Error::invalid("msg_type", "expects 1, 2, 3, 4, 5 or 100"))?;
+        let fingerprint = content::check(msg_type, &content, self.content_bytes)?;
+        Ok(Draft {
+            sender: caller.user.clone(),
+            origin: caller.platform,
+            client_msg_id: client_msg_id.into(),
+            conversation,
+            msg_type,
+            content,
+            fingerprint,
+            now_ms: self.clock.now_ms(),
+        })
+    }
+}
+
+/// The conversation that a message to `target` belongs to.
+fn conversation(caller: &Caller, target: &Target) -> Result<ConversationId> {
+    let Target { session_type, recv_id, group_id } = target;
+    match session_type {
+        1 if !group_id.is_empty() => Err(Error::invalid("group_id", "expects nothing with session_type 1")),
+        1 => Ok(ConversationId::single(&caller.user, &fields::user_id("recv_id", recv_id)?)),
+        2 if !recv_id.is_empty() => Err(Error::invalid("recv_id", "expects nothing with session_type 2")),
+        2 => fields::group_id(group_id).map(ConversationId::Group),
+        _ => Err(Error::invalid("session_type", "expects 1 (single) or 2 (group)")),
+    }
+}
+
+/// Who may send where.
+fn admit(destination: &Destination) -> Result<(), Code> {
+    match destination {
+        Destination::Single { exists: true } => Ok(()),
+        Destination::Single { exists: false } => Err(Code::UserNotFound),
+        Destination::Group { group: None, .. } => Err(Code::GroupNotFound),
+        Destination::Group { group: Some(GroupStatus::Dismissed), .. } => Err(Code::GroupDismissed),
+        Destination::Group { sender: Some(MemberStatus::Active), .. } => Ok(()),
+        Destination::Group { sender: Some(_), .. } => Err(Code::MemberStatus),
+        Destination::Group { sender: None, .. } => Err(Code::NotGroupMember),
+    }
+}

@@ -1,0 +1,163 @@
+//! Tokens: signed by the server, carried by clients, worth nothing without their session.
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Code, Error, OrCode, Result};
+use crate::model::{Caller, Platform, Session, UserId};
+
+/// How far clocks may differ: a token is good for this much longer than it says.
+const LEEWAY_MS: i64 = 5_000;
+
+/// What tokens say of where they come from, and how long they live.
+#[derive(Debug, Clone)]
+pub struct TokenSettings {
+    /// The `iss` claim.
+    pub issuer: String,
+    /// The `aud` claim.
+    pub audience: String,
+    /// How long a token lives.
+    pub ttl_ms: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    user_id: String,
+    platform_id: i64,
+    jti: String,
+    iat: i64,
+    exp: i64,
+}
+
+/// Signs and checks tokens with one key (JWT, HS256).
+pub struct Signer {
+    settings: TokenSettings,
+    header: Header,
+    signing: EncodingKey,
+    checking: DecodingKey,
+    validation: Validation,
+}
+
+impl Signer {
+    /// A signer with this secret.
+    pub fn new(secret: &[u8], settings: TokenSettings) -> Self {
+        let mut header = Header::new(Algorithm::HS256);
+        let digest = Sha256::digest(secret);
+        header.kid = Some(digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect());
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[&settings.issuer]);
+        validation.set_audience(&[&settings.audience]);
+        validation.set_required_spec_claims(&["iss", "aud"]);
+        // The time is an argument of `check`.
+        validation.validate_exp = false;
+        Self {
+            settings,
+            header,
+            signing: EncodingKey::from_secret(secret),
+            checking: DecodingKey::from_secret(secret),
+            validation,
+        }
+    }
+
+    /// A session that begins now, with a token of this id.
+    pub fn session(&self, jti: String, now_ms: i64) -> Session {
+        let expires_at_ms = now_ms.saturating_add(self.settings.ttl_ms);
+        // Tokens count in seconds.
+        Session {
+            jti,
+            issued_at_ms: now_ms,
+            expires_at_ms: expires_at_ms - expires_at_ms.rem_euclid(1_000),
+            refreshed_from: None,
+        }
+    }
+
+    /// The token of a session: the same each time.
+    pub fn sign(&self, user: &UserId, platform: Platform, session: &Session) -> Result<String> {
+        let claims = Claims {
+            iss: self.settings.issuer.clone(),
+            aud: self.settings.audience.clone(),
+            user_id: user.as_str().to_owned(),
+            platform_id: platform.number().into(),
+            jti: session.jti.clone(),
+            iat: session.issued_at_ms / 1_000,
+            exp: session.expires_at_ms / 1_000,
+        };
+        encode(&self.header, &claims, &self.signing).map_err(Error::internal)
+    }
+
+    /// Who shows this token: 2001 if it is not one of ours, 2002 if its time is over. Whether it is current is another matter.
+    pub fn check(&self, token: &str, now_ms: i64) -> Result<Caller> {
+        let claims = decode::<Claims>(token, &self.checking, &self.validation).map_err(|error| match error.kind() {
+            ErrorKind::ExpiredSignature => Code::TokenExpired,
+            _ => Code::TokenInvalid,
+        })?;
+        let Claims { user_id, platform_id, jti, exp, .. } = claims.claims;
+        let expires_at_ms = exp.saturating_mul(1_000);
+        if expires_at_ms.saturating_add(LEEWAY_MS) <= now_ms {
+            return Err(Code::TokenExpired.into());
+        }
+        let user = UserId::parse(&user_id).or_code(Code::TokenInvalid)?;
+        let platform = Platform::from_number(platform_id).or_code(Code::TokenInvalid)?;
+        Ok(Caller { user, platform, jti, expires_at_ms })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
+
+    fn signer(secret: &[u8]) -> Signer {
+        let settings = TokenSettings { issuer: "nexo".to_owned(), audience: "nexo".to_owned(), ttl_ms: 60_000 };
+        Signer::new(secret, settings)
+    }
+
+    fn token(signer: &Signer) -> String {
+        let user = UserId::parse("user001").expect("valid");
+        let session = signer.session("id".to_owned(), 1_000_000);
+        signer.sign(&user, Platform::Web, &session).expect("signed")
+    }
+
+    fn code(outcome: Result<Caller>) -> Code {
+        outcome.expect_err("refused").code()
+    }
+
+    #[test]
+    fn a_token_is_good_until_its_time_and_leeway_are_over() {
+        let signer = signer(b"0123456789abcdef0123456789abcdef");
+        let token = token(&signer);
+        assert_eq!(signer.check(&token, 1_064_999).expect("good").user.as_str(), "user001");
+        assert_eq!(code(signer.check(&token, 1_065_000)), Code::TokenExpired);
+    }
+
+    #[test]
+    fn a_token_of_another_key_issuer_audience_or_algorithm_is_not_valid() {
+        let ours = signer(b"0123456789abcdef0123456789abcdef");
+        assert_eq!(code(ours.check(&token(&signer(b"another key, another key, another")), 1_000_000)), Code::TokenInvalid);
+        for (issuer, audience) in [("x", "nexo"), ("nexo", "x")] {
+            let settings = TokenSettings { issuer: issuer.to_owned(), audience: audience.to_owned(), ttl_ms: 60_000 };
+            let other = Signer::new(b"0123456789abcdef0123456789abcdef", settings);
+            assert_eq!(code(ours.check(&token(&other), 1_000_000)), Code::TokenInvalid);
+        }
+        let good = token(&ours);
+        let (_, rest) = good.split_once('.').expect("three parts");
+        let (claims, _) = rest.split_once('.').expect("three parts");
+        let unsigned = format!("{}.{claims}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#));
+        assert_eq!(code(ours.check(&unsigned, 1_000_000)), Code::TokenInvalid);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_refused_as_a_token(text in ".{0,200}", parts in prop::collection::vec("[A-Za-z0-9_-]{0,40}", 0..5)) {
+            let signer = signer(b"0123456789abcdef0123456789abcdef");
+            prop_assert_eq!(code(signer.check(&text, 0)), Code::TokenInvalid);
+            prop_assert_eq!(code(signer.check(&parts.join("."), 0)), Code::TokenInvalid);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The one error of the API: a documented code, a sentence for the caller, a cause for the log.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+/// What a fallible rule or handler answers.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The codes of the API; the discriminants are the numbers that clients see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u16)]
+#[expect(missing_docs, reason = "`text` says each in words")]
+pub enum Code {
+    Success = 0,
+    InvalidParameter = 1001,
+    Internal = 1002,
+    Unauthorized = 1003,
+    Forbidden = 1004,
+    NotFound = 1005,
+    TooManyRequests = 1006,
+    NoPermission = 1007,
+    TokenInvalid = 2001,
+    TokenExpired = 2002,
+    TokenMissing = 2003,
+    TokenMismatch = 2004,
+    LoginFailed = 2005,
+    UserNotFound = 2006,
+    UserExists = 2007,
+    WrongPassword = 2008,
+    GroupNotFound = 3001,
+    GroupDismissed = 3002,
+    NotGroupMember = 3003,
+    MemberStatus = 3004,
+    AlreadyGroupMember = 3005,
+    NotGroupOwner = 3006,
+    NotGroupAdmin = 3007,
+    OwnerStays = 3008,
+    MessageNotFound = 4001,
+    DuplicateMessage = 4002,
+    ConversationNotFound = 4003,
+    SeqAllocationFailed = 4004,
+    SendFailed = 4005,
+    PullFailed = 4006,
+    TooManyConnections = 5001,
+    ConnectionClosed = 5002,
+    ProtocolInvalid = 5003,
+    PushFailed = 5004,
+}
+
+impl Code {
+    /// The number that clients see.
+    pub fn number(self) -> u16 {
+        self as u16
+    }
+
+    /// The code in words, the `msg` of an answer that has nothing more precise to say.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::InvalidParameter => "invalid parameter",
+            Self::Internal => "internal server error",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "no such resource",
+            Self::TooManyRequests => "too many requests",
+            Self::NoPermission => "no permission for this resource",
+            Self::TokenInvalid => "the token is not valid",
+            Self::TokenExpired => "the token has expired",
+            Self::TokenMissing => "the token is missing",
+            Self::TokenMismatch => "the token belongs to another user or platform",
+            Self::LoginFailed => "login failed",
+            Self::UserNotFound => "no such user",
+            Self::UserExists => "the user id is taken",
+            Self::WrongPassword => "wrong password",
+            Self::GroupNotFound => "no such group",
+            Self::GroupDismissed => "the group is dismissed",
+            Self::NotGroupMember => "not a member of the group",
+            Self::MemberStatus => "no longer a member of the group",
+            Self::AlreadyGroupMember => "already a member of the group",
+            Self::NotGroupOwner => "only the owner may do this",
+            Self::NotGroupAdmin => "only the owner or an admin may do this",
+            Self::OwnerStays => "the owner can neither leave nor be kicked",
+            Self::MessageNotFound => "no such message",
+            Self::DuplicateMessage => "the client_msg_id was used for another message",
+            Self::ConversationNotFound => "no such conversation yet",
+            Self::SeqAllocationFailed => "no seq could be allocated",
+            Self::SendFailed => "the message could not be sent",
+            Self::PullFailed => "the messages could not be read",
+            Self::TooManyConnections => "too many connections",
+            Self::ConnectionClosed => "the connection is closed",
+            Self::ProtocolInvalid => "not a frame of the protocol",
+            Self::PushFailed => "the message could not be pushed",
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::OK,
+        }
+    }
+}
+
+/// A refusal or a failure, on its way to the caller.
+#[derive(Debug)]
+pub struct Error {
+    code: Code,
+    detail: Cow<'static, str>,
+    status: StatusCode,
+    retry_after_s: Option<u64>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// `code`, with a sentence of its own in place of the code's.
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: detail.into(), status: code.status(), retry_after_s: None, source: None }
+    }
+
+    /// 1001: `field` is not what it should be; `expected` says what that is.
+    pub fn invalid(field: &str, expected: &str) -> Self {
+        Self::new(Code::InvalidParameter, format!("{field}: {expected}"))
+    }
+
+    /// 1002 with 503: a backend is away or busy; the caller may try again.
+    pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let mut error = Self::new(Code::Internal, "temporarily unavailable, try again");
+        error.status = StatusCode::SERVICE_UNAVAILABLE;
+        error.retry_after_s = Some(1);
+        error.source = Some(source.into());
+        error
+    }
+
+    /// 1002 with 500: something that must not happen did.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let mut error = Self::from(Code::Internal);
+        error.source = Some(source.into());
+        error
+    }
+
+    /// 1006 with 429, to be tried again after `retry_after_ms` (rounded up to seconds).
+    pub fn too_many(detail: &'static str, retry_after_ms: i64) -> Self {
+        let mut error = Self::new(Code::TooManyRequests, detail);
+        error.retry_after_s = Some(u64::try_from(retry_after_ms).unwrap_or(0).div_ceil(1000).max(1));
+        error
+    }
+
+    /// The same error under another HTTP status: only the transport's own refusals need it.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The code that the caller sees.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The sentence that the caller sees.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The HTTP status beside the code.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The cause, for the log; never sent.
+    pub fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync)> {
+        self.source.as_deref()
+    }
+
+    /// Logs the cause, once, where the error is turned into an answer. A refusal has none.
+    pub fn log(&self) {
+        if let Some(cause) = self.cause() {
+            tracing::error!(code = self.code.number(), cause = %Chain(cause), "answered {}: {}", self.code.number(), self.detail);
+        }
+    }
+}
+
+/// An error with all that caused it, on one line.
+struct Chain<'a>(&'a (dyn std::error::Error + Send + Sync));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(cause) = next {
+            write!(f, ": {cause}")?;
+            next = cause.source();
+        }
+        Ok(())
+    }
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Self::new(code, code.text())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.detail, self.code.number())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        self.log();
+        let msg = serde_json::to_string(&self.detail).unwrap_or_else(|_| "\"\"".to_owned());
+        let body = format!("{{\"code\":{},\"msg\":{msg},\"data\":null}}", self.code.number());
+        let json = HeaderValue::from_static("application/json");
+        let mut response = (self.status, [(header::CONTENT_TYPE, json)], body).into_response();
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(self.code);
+        response
+    }
+}
+
+/// Turns an absent value into the refusal that the rule names.
+pub trait OrCode<T> {
+    /// The value, or `code` where there is none.
+    fn or_code(self, code: Code) -> Result<T>;
+}
+
+impl<T> OrCode<T> for Option<T> {
+    fn or_code(self, code: Code) -> Result<T> {
+        self.ok_or_else(|| code.into())
+    }
+}

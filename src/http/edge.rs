@@ -1,0 +1,63 @@
+//! What happens to every request: an id, a line in the log, its metrics, and an answer even if its handler panicked.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::Instrument;
+
+use crate::error::{Code, Error};
+use crate::telemetry::Metrics;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id that a client may give a request.
+const REQUEST_ID_BYTES: usize = 128;
+
+/// Runs a request.
+pub(super) async fn watch(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id)).cloned().unwrap_or_else(fresh_id);
+    // The pattern, never the path itself: paths and queries hold ids and tokens.
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let span =
+        tracing::info_span!("request", request.id = id.to_str().unwrap_or_default(), route, method = %request.method());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let code = response.extensions().get::<Code>().copied().unwrap_or(Code::Success);
+    let elapsed = started.elapsed();
+    metrics.requests.with_label_values(&[route, code_text(code).as_str()]).inc();
+    metrics.request_seconds.with_label_values(&[route]).observe(elapsed.as_secs_f64());
+    let _entered = span.enter();
+    tracing::debug!(
+        status = response.status().as_u16(),
+        code = code.number(),
+        elapsed_us = elapsed.as_micros() as u64,
+        "answered"
+    );
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+/// The answer of a handler that panicked.
+pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
+    Error::internal("a handler panicked").into_response()
+}
+
+fn code_text(code: Code) -> String {
+    code.number().to_string()
+}
+
+/// Whether a client's id can stand in a header and in a log line.
+fn is_sane(id: &HeaderValue) -> bool {
+    let sane = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
+    (1..=REQUEST_ID_BYTES).contains(&id.len()) && id.as_bytes().iter().all(sane)
+}
+
+fn fresh_id() -> HeaderValue {
+    HeaderValue::try_from(format!("{:032x}", rand::random::<u128>())).unwrap_or_else(|_| HeaderValue::from_static("0"))
+}

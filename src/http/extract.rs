@@ -1,0 +1,89 @@
+//! What handlers take from a request: the caller, the body, the address.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use serde::de::DeserializeOwned;
+
+use super::BodyLimits;
+use super::serve::Peer;
+use crate::domain::Auth;
+use crate::error::{Error, Result};
+use crate::model::Caller;
+use crate::wire;
+
+/// The caller of a route that needs a token.
+pub(super) struct Authenticated(pub(super) Caller);
+
+impl<S> FromRequestParts<S> for Authenticated
+where
+    S: Send + Sync,
+    Arc<Auth>: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let auth = Arc::<Auth>::from_ref(state);
+        auth.authenticate(wire::bearer(&parts.headers)?).await.map(Self)
+    }
+}
+
+/// The token of a request, unchecked: for the one route that takes one that is no longer current.
+pub(super) struct Token(pub(super) String);
+
+impl<S: Sync> FromRequestParts<S> for Token {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        wire::bearer(&parts.headers).map(|token| Self(token.to_owned()))
+    }
+}
+
+/// The address that the request came from.
+pub(super) struct Address(pub(super) IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for Address {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        let peer = parts.extensions.get::<Peer>();
+        peer.map(|peer| Self(peer.0.ip())).ok_or_else(|| Error::internal("the request has no address"))
+    }
+}
+
+/// A JSON body, bounded in bytes and in time.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T, S> FromRequest<S> for Json<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+    BodyLimits: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        let limits = BodyLimits::from_ref(state);
+        if let Some(kind) = request.headers().get(header::CONTENT_TYPE) {
+            let essence = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+            if !essence.eq_ignore_ascii_case("application/json") {
+                let refusal = Error::invalid("content-type", "expects application/json, or none");
+                return Err(refusal.with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+            }
+        }
+        let body = Limited::new(request.into_body(), limits.bytes).collect();
+        let Ok(body) = tokio::time::timeout(limits.time, body).await else {
+            return Err(Error::invalid("body", "expects to be sent faster").with_status(StatusCode::REQUEST_TIMEOUT));
+        };
+        let body = body.map_err(|error| match error.is::<http_body_util::LengthLimitError>() {
+            true => Error::invalid("body", &format!("expects at most {} bytes", limits.bytes))
+                .with_status(StatusCode::PAYLOAD_TOO_LARGE),
+            false => Error::invalid("body", "ended too early"),
+        })?;
+        wire::decode(&body.to_bytes()).map(Self)
+    }
+}

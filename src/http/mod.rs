@@ -1,0 +1,125 @@
+//! The REST door: decode, call one rule, encode. Every route is on this page.
+
+mod auth;
+mod conversations;
+mod edge;
+mod extract;
+mod groups;
+mod messages;
+mod operations;
+mod reply;
+mod serve;
+mod users;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{get, post, put};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::domain;
+use crate::error::{Code, Error};
+use crate::store::Health;
+use crate::telemetry::Metrics;
+use crate::ws;
+
+pub use operations::Readiness;
+pub use serve::{Listener, ServeLimits};
+
+/// How large a body may be and how long it may take.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLimits {
+    /// The largest, in bytes.
+    pub bytes: usize,
+    /// The longest.
+    pub time: Duration,
+}
+
+/// What the routes are made of.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each service documents itself")]
+pub struct Services {
+    pub auth: Arc<domain::Auth>,
+    pub users: Arc<domain::Users>,
+    pub groups: Arc<domain::Groups>,
+    pub sending: Arc<domain::Sending>,
+    pub history: Arc<domain::History>,
+    pub conversations: Arc<domain::Conversations>,
+    pub sockets: Arc<ws::Sockets>,
+    pub health: Arc<dyn Health>,
+    pub readiness: Arc<Readiness>,
+    pub metrics: Arc<Metrics>,
+    pub body: BodyLimits,
+}
+
+/// Every route.
+pub fn router(services: Services) -> Router {
+    let metrics = Arc::clone(&services.metrics);
+    Router::new()
+        .route("/auth/register", post(auth::register))
+        .route("/auth/login", post(auth::login))
+        .route("/auth/logout", post(auth::logout))
+        .route("/auth/refresh", post(auth::refresh))
+        .route("/user/info", get(users::info))
+        .route("/user/profile/{user_id}", get(users::profile))
+        .route("/user/update", put(users::update))
+        .route("/group/create", post(groups::create))
+        .route("/group/join", post(groups::join))
+        .route("/group/quit", post(groups::quit))
+        .route("/group/info", get(groups::info))
+        .route("/group/members", get(groups::members))
+        .route("/group/transfer", post(groups::transfer))
+        .route("/group/dismiss", post(groups::dismiss))
+        .route("/group/kick", post(groups::kick))
+        .route("/group/set_role", post(groups::set_role))
+        .route("/group/update", put(groups::update))
+        .route("/group/nickname", put(groups::nickname))
+        .route("/msg/send", post(messages::send))
+        .route("/msg/pull", get(messages::pull))
+        .route("/msg/max_seq", get(messages::max_seq))
+        .route("/conversation/list", get(conversations::list))
+        .route("/conversation/info", get(conversations::info))
+        .route("/conversation/update", put(conversations::update))
+        .route("/conversation/mark_read", post(conversations::mark_read))
+        .route("/conversation/max_read_seq", get(conversations::max_read_seq))
+        .route("/conversation/unread_count", get(conversations::unread_count))
+        .route("/ws", get(ws::upgrade))
+        .route("/health", get(operations::health))
+        .route("/ready", get(operations::ready))
+        .route("/metrics", get(operations::metrics))
+        .fallback(async || Error::new(Code::NotFound, "no such route").with_status(StatusCode::NOT_FOUND))
+        .method_not_allowed_fallback(async || {
+            let refusal = Error::new(Code::InvalidParameter, "the route does not know this method");
+            refusal.with_status(StatusCode::METHOD_NOT_ALLOWED)
+        })
+        .layer(CatchPanicLayer::custom(edge::panicked))
+        .layer(axum::middleware::from_fn_with_state(metrics, edge::watch))
+        .with_state(services)
+}
+
+/// Lets a handler take the one service that it uses.
+macro_rules! provide {
+    ($($field:ident: $service:ty,)+) => {
+        $(impl axum::extract::FromRef<Services> for $service {
+            fn from_ref(services: &Services) -> Self {
+                services.$field.clone()
+            }
+        })+
+    };
+}
+
+provide! {
+    auth: Arc<domain::Auth>,
+    users: Arc<domain::Users>,
+    groups: Arc<domain::Groups>,
+    sending: Arc<domain::Sending>,
+    history: Arc<domain::History>,
+    conversations: Arc<domain::Conversations>,
+    sockets: Arc<ws::Sockets>,
+    health: Arc<dyn Health>,
+    readiness: Arc<Readiness>,
+    metrics: Arc<Metrics>,
+    body: BodyLimits,
+}

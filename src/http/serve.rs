@@ -1,0 +1,126 @@
+//! The listener: accepts connections, bounds them, and lets them finish at the end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::lifecycle::Slot;
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+/// Bytes that the head of a request may have, and that are read ahead.
+const HEAD_BYTES: usize = 16 * 1_024;
+
+/// Bounds of the listener.
+#[derive(Debug, Clone, Copy)]
+pub struct ServeLimits {
+    /// Connections at once.
+    pub connections: usize,
+    /// How long the head of a request may take.
+    pub header_time: Duration,
+}
+
+/// Accepts connections and serves them.
+pub struct Listener {
+    socket: TcpListener,
+    limits: ServeLimits,
+}
+
+impl Listener {
+    /// Listens on `address`.
+    pub async fn bind(address: SocketAddr, limits: ServeLimits) -> std::io::Result<Self> {
+        Ok(Self { socket: TcpListener::bind(address).await?, limits })
+    }
+
+    /// The address, with the port that it really has.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Serves until `stop`; then accepts nothing more and lets requests that have begun finish. `tracker` counts the
+    /// connections, except those that became WebSockets.
+    pub async fn run(self, router: Router, tracker: TaskTracker, stop: CancellationToken) {
+        let room = Arc::new(Semaphore::new(self.limits.connections));
+        loop {
+            let accepted = tokio::select! {
+                () = stop.cancelled() => return,
+                accepted = accept(&self.socket, &room) => accepted,
+            };
+            if let Some((stream, peer, slot)) = accepted {
+                let serving = Serving { router: router.clone(), peer: Peer(peer), slot, limits: self.limits };
+                tracker.spawn(serving.run(stream, stop.clone()));
+            }
+        }
+    }
+}
+
+/// The next connection, once there is room for one.
+async fn accept(socket: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, Slot)> {
+    // The semaphore is never closed.
+    let slot = Slot::new(Arc::clone(room).acquire_owned().await.ok()?);
+    match socket.accept().await {
+        Ok((stream, peer)) => {
+            // Without it, small answers wait for acknowledgements. A socket that refuses is closed already.
+            let _ = stream.set_nodelay(true);
+            Some((stream, peer, slot))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a connection could not be accepted");
+            // Out of file descriptors, most likely: give others time to close.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
+
+/// One connection.
+struct Serving {
+    router: Router,
+    peer: Peer,
+    slot: Slot,
+    limits: ServeLimits,
+}
+
+impl Serving {
+    async fn run(self, stream: TcpStream, stop: CancellationToken) {
+        let Self { router, peer, slot, limits } = self;
+        let answer = move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(slot.clone());
+            router.clone().oneshot(request.map(Body::new))
+        };
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_time)
+            .max_buf_size(HEAD_BYTES)
+            .serve_connection(TokioIo::new(stream), service_fn(answer))
+            .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            // A client that vanished, sent no HTTP or was too slow: its affair.
+            tracing::debug!(%error, "a connection broke");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The `nexo` binary: arguments, configuration, logs, run, exit code.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+use nexo::app::{self, Failure};
+use nexo::config::{self, Config};
+use nexo::telemetry;
+
+const HELP: &str = "\
+nexo, a self-hosted instant-messaging backend
+
+Usage:
+  nexo [serve] [--listen ADDR] [--data DIR] [--config FILE]   run a server (the default)
+  nexo config [--config FILE]                                 print the effective configuration, secrets hidden
+  nexo config --reference                                     print the reference of all settings, in Markdown
+  nexo healthcheck [--url URL] [--config FILE]                exit with 0 if the server is ready
+  nexo --version
+  nexo --help
+
+Settings also come from the environment, as NEXO__SECTION__FIELD; docs/configuration.md lists them.
+";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Command {
+    Serve,
+    Config,
+    Healthcheck,
+    Help,
+    Version,
+}
+
+/// What the command line asks for.
+struct Arguments {
+    command: Command,
+    file: Option<PathBuf>,
+    overrides: Vec<(&'static str, String)>,
+    reference: bool,
+    url: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let arguments = match parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            eprintln!("nexo: {error}; nexo --help says more");
+            return ExitCode::from(2);
+        }
+    };
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("nexo: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse() -> Result<Arguments, lexopt::Error> {
+    let mut parser = lexopt::Parser::from_env();
+    let mut command = None;
+    let mut arguments =
+        Arguments { command: Command::Serve, file: None, overrides: Vec::new(), reference: false, url: None };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => command = Some(Command::Help),
+            Short('V') | Long("version") => command = Some(Command::Version),
+            Long("config") => arguments.file = Some(parser.value()?.into()),
+            Long("listen") => arguments.overrides.push(("server.listen", parser.value()?.string()?)),
+            Long("data") => arguments.overrides.push(("store.data", parser.value()?.string()?)),
+            Long("reference") if command == Some(Command::Config) => arguments.reference = true,
+            Long("url") if command == Some(Command::Healthcheck) => arguments.url = Some(parser.value()?.string()?),
+            Value(word) if command.is_none() => {
+                command = Some(match word.to_str() {
+                    Some("serve") => Command::Serve,
+                    Some("config") => Command::Config,
+                    Some("healthcheck") => Command::Healthcheck,
+                    _ => return Err(Value(word).unexpected()),
+                });
+            }
+            other => return Err(other.unexpected()),
+        }
+    }
+    arguments.command = command.unwrap_or(Command::Serve);
+    Ok(arguments)
+}
+
+fn run(arguments: Arguments) -> Result<(), Failure> {
+    let failure = |error: &dyn std::fmt::Display| Failure(error.to_string());
+    match arguments.command {
+        Command::Help => print!("{HELP}"),
+        Command::Version => println!("nexo {}", env!("CARGO_PKG_VERSION")),
+        Command::Config if arguments.reference => print!("{}", config::reference().map_err(|error| failure(&error))?),
+        Command::Config => print!("{}", config::render(&load(&arguments)?).map_err(|error| failure(&error))?),
+        Command::Healthcheck => {
+            let listen = || load(&arguments).map(|config| format!("http://{}", config.server.listen));
+            app::healthcheck(&arguments.url.clone().map_or_else(listen, Ok)?)?;
+        }
+        Command::Serve => {
+            let config = load(&arguments)?;
+            telemetry::init_logs(config.log.format, &config.log.filter).map_err(Failure)?;
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+            runtime.map_err(|error| failure(&error))?.block_on(app::serve(config))?;
+        }
+    }
+    Ok(())
+}
+
+fn load(arguments: &Arguments) -> Result<Config, Failure> {
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let loaded = config::load(arguments.file.as_deref(), environment, &arguments.overrides);
+    loaded.map_err(|error| Failure(error.to_string()))
+}

@@ -1,0 +1,69 @@
+//! The bus: what the rules and the sockets need of the push path, whichever nodes it spans.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::connection::Connection;
+use super::log::Missed;
+use crate::model::{Caller, CloseReason, Conversation, GroupUpdate, Platform, Push, PushId, UserId};
+use crate::store::StoreError;
+
+/// A connection that asks to be told.
+#[derive(Debug)]
+pub struct Attach {
+    /// Whose it is.
+    pub caller: Caller,
+    /// Whether it wants frames with `event`, or messages only.
+    pub events: bool,
+    /// The last place in the log that the client knows, if it asks for what it missed.
+    pub after: Option<PushId>,
+}
+
+/// A connection that will be told of everything from now on.
+#[derive(Debug)]
+pub struct Attached {
+    /// The connection.
+    pub connection: Arc<Connection>,
+    /// Where its user's log stands now: everything later comes through the connection.
+    pub position: PushId,
+    /// What it missed, if it asked.
+    pub missed: Option<Missed>,
+}
+
+/// Which connections of a platform are ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Ending<'a> {
+    /// Those with another token than this one.
+    AllBut(&'a str),
+    /// Those with this token.
+    Only(&'a str),
+}
+
+/// The push path. What it is handed must be stored already; what cannot be delivered is recovered by the client, never lost.
+///
+/// The hand-over never waits for a socket, and keeps the order in which it is called for each conversation and group.
+#[async_trait]
+pub trait Bus: Send + Sync {
+    /// Tells everybody whom `push` concerns.
+    fn publish(&self, push: Push);
+
+    /// Takes note of a group's new members and windows, then tells its members and those who changed.
+    fn group_changed(&self, update: &GroupUpdate);
+
+    /// Takes note of a user's settings: whether it wants pushes of the conversation.
+    fn settings_changed(&self, user: &UserId, conversation: &Conversation);
+
+    /// Registers a connection; it is told of everything that is stored after this answers. `Err(reason)` inside if the user
+    /// may have no more connections.
+    async fn attach(&self, attach: Attach) -> Result<Result<Attached, CloseReason>, StoreError>;
+
+    /// Forgets a connection. Its user's log is kept for a while.
+    fn detach(&self, connection: &Connection);
+
+    /// Closes connections of a user's platform; when it answers, they take no more frames.
+    async fn end(&self, user: &UserId, platform: Platform, ending: Ending<'_>, reason: CloseReason);
+
+    /// Lets the connections that showed the token `jti` live on with the new one.
+    async fn renew(&self, caller: &Caller, jti: &str);
+}

@@ -1,0 +1,230 @@
+//! One connection as the push path sees it: a queue bounded in bytes, and a bell.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::bus::Attach;
+use crate::model::{Caller, CloseReason, Platform, Push, PushId};
+
+/// Something to push, encoded once for all sockets.
+pub struct Parcel {
+    push: Push,
+    encoded: OnceLock<Box<str>>,
+}
+
+impl Parcel {
+    /// A parcel not yet encoded.
+    pub fn new(push: Push) -> Arc<Self> {
+        Arc::new(Self { push, encoded: OnceLock::new() })
+    }
+
+    /// What is pushed.
+    pub fn push(&self) -> &Push {
+        &self.push
+    }
+
+    /// Its encoding, made by `encode` the first time.
+    pub fn encoded(&self, encode: impl FnOnce(&Push) -> Box<str>) -> &str {
+        self.encoded.get_or_init(|| encode(&self.push))
+    }
+
+    /// About how many bytes its frame has.
+    pub(super) fn size(&self) -> usize {
+        match &self.push {
+            Push::Message { message, .. } => message.content.len() + FRAME_BYTES,
+            Push::Read { .. } => FRAME_BYTES,
+            Push::Group(change) => FRAME_BYTES + change.users.len() * 32,
+        }
+    }
+}
+
+impl fmt::Debug for Parcel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parcel").field("size", &self.size()).finish_non_exhaustive()
+    }
+}
+
+/// What a frame has besides a message's content, and what it costs to keep: ids, numbers, names of fields.
+pub(super) const FRAME_BYTES: usize = 384;
+
+/// A parcel on its way to one connection.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// What to write.
+    pub parcel: Arc<Parcel>,
+    /// Its place in the user's log.
+    pub id: PushId,
+}
+
+/// What a connection has to do next.
+#[derive(Debug)]
+pub enum Taken {
+    /// Write these, in order, and say so with [`Connection::wrote`].
+    Frames(VecDeque<Frame>),
+    /// Ping the client, and look at the token again.
+    Ping,
+    /// Close, and take no more.
+    Close(CloseReason),
+    /// Nothing: wait for the bell.
+    Nothing,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    frames: VecDeque<Frame>,
+    bytes: usize,
+    ping: bool,
+    closing: Option<CloseReason>,
+}
+
+/// A connection of a user. Its task owns the socket; everybody else only fills the queue.
+#[derive(Debug)]
+pub struct Connection {
+    number: u64,
+    platform: Platform,
+    events: bool,
+    queue_bytes: usize,
+    gauge: prometheus::IntGauge,
+    caller: Mutex<Caller>,
+    heard_at_ms: AtomicI64,
+    pinged_at_ms: AtomicI64,
+    queue: Mutex<Queue>,
+    bell: Notify,
+}
+
+/// A lock whose holder panicked still guards consistent data: nothing here panics halfway.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Connection {
+    pub(super) fn new(number: u64, attach: &Attach, queue_bytes: usize, gauge: prometheus::IntGauge, now_ms: i64) -> Self {
+        Self {
+            number,
+            platform: attach.caller.platform,
+            events: attach.events,
+            queue_bytes,
+            gauge,
+            caller: Mutex::new(attach.caller.clone()),
+            heard_at_ms: AtomicI64::new(now_ms),
+            pinged_at_ms: AtomicI64::new(now_ms),
+            queue: Mutex::default(),
+            bell: Notify::new(),
+        }
+    }
+
+    /// A number that no other connection of this process has.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whose it is, and by which token.
+    pub fn caller(&self) -> Caller {
+        lock(&self.caller).clone()
+    }
+
+    /// Whether it is on `platform`.
+    pub(super) fn is_on(&self, platform: Platform) -> bool {
+        self.platform == platform
+    }
+
+    /// Whether it wants frames with `event`.
+    pub fn wants_events(&self) -> bool {
+        self.events
+    }
+
+    /// Says that something was heard from the client.
+    pub fn heard(&self, now_ms: i64) {
+        self.heard_at_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// Waits until there may be something to do.
+    pub async fn rung(&self) {
+        self.bell.notified().await;
+    }
+
+    /// What to do next. Closing comes before everything, and frames before a ping.
+    pub fn take(&self) -> Taken {
+        let mut queue = lock(&self.queue);
+        if let Some(reason) = queue.closing {
+            return Taken::Close(reason);
+        }
+        if !queue.frames.is_empty() {
+            return Taken::Frames(std::mem::take(&mut queue.frames));
+        }
+        if std::mem::take(&mut queue.ping) { Taken::Ping } else { Taken::Nothing }
+    }
+
+    /// Whether it is being closed: what still waits need not be written.
+    pub fn closing(&self) -> Option<CloseReason> {
+        lock(&self.queue).closing
+    }
+
+    /// Makes room for what was written.
+    pub fn wrote(&self, frame: &Frame) {
+        let size = frame.parcel.size();
+        let mut queue = lock(&self.queue);
+        queue.bytes = queue.bytes.saturating_sub(size);
+        self.gauge.sub(size as i64);
+    }
+
+    /// Closes the connection for `reason`; what waits is dropped, for the client to recover. The first reason stands.
+    pub fn close(&self, reason: CloseReason) {
+        let mut queue = lock(&self.queue);
+        if queue.closing.is_none() {
+            queue.closing = Some(reason);
+            self.gauge.sub(queue.bytes as i64);
+            queue.frames = VecDeque::new();
+            queue.bytes = 0;
+            self.bell.notify_one();
+        }
+    }
+
+    /// Queues a frame. `false` if the queue was full: the connection is then being closed as too slow.
+    pub(super) fn push(&self, frame: Frame) -> bool {
+        let size = frame.parcel.size();
+        let mut queue = lock(&self.queue);
+        if queue.closing.is_some() {
+            return true;
+        }
+        if queue.bytes + size > self.queue_bytes {
+            drop(queue);
+            self.close(CloseReason::TooSlow);
+            return false;
+        }
+        queue.bytes += size;
+        queue.frames.push_back(frame);
+        self.gauge.add(size as i64);
+        // A bell that was rung once is enough for all that waits.
+        if queue.frames.len() == 1 {
+            self.bell.notify_one();
+        }
+        true
+    }
+
+    /// Has the client pinged if that is due, and closes the connection if nothing was heard for too long.
+    pub(super) fn tick(&self, now_ms: i64, heartbeat_ms: i64, silence_ms: i64) {
+        if now_ms - self.heard_at_ms.load(Ordering::Relaxed) >= silence_ms {
+            self.close(CloseReason::Silent);
+        } else if now_ms - self.pinged_at_ms.load(Ordering::Relaxed) >= heartbeat_ms {
+            self.pinged_at_ms.store(now_ms, Ordering::Relaxed);
+            lock(&self.queue).ping = true;
+            self.bell.notify_one();
+        }
+    }
+
+    /// Goes on under a new token.
+    pub(super) fn renew(&self, caller: &Caller) {
+        *lock(&self.caller) = caller.clone();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.gauge.sub(lock(&self.queue).bytes as i64);
+    }
+}

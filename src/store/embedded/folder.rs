@@ -1,0 +1,196 @@
+//! The data folder: its lock, its commit mark, and the journals' copies that make opening it safe.
+//!
+//! ```text
+//! nexo-data/
+//!   lock           held while a process uses the folder
+//!   commit-mark    the highest commit number that was synced, so that a loss is noticed
+//!   store/         the store's own files
+//!   journals-before-recovery/   only while the store is being opened
+//! ```
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// Why a data folder cannot be used, in a sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct OpenError(pub String);
+
+impl OpenError {
+    fn io(what: &str, path: &Path, error: &io::Error) -> Self {
+        Self(format!("{what} {}: {error}", path.display()))
+    }
+}
+
+/// A data folder that this process holds.
+#[derive(Debug)]
+pub(super) struct Folder {
+    root: PathBuf,
+    mark: File,
+    _lock: File,
+}
+
+impl Folder {
+    /// Takes the folder, making it if need be. Another process that holds it is an error, as is a mark that is damaged.
+    pub(super) fn take(root: &Path) -> Result<Self, OpenError> {
+        fs::create_dir_all(root).map_err(|error| OpenError::io("cannot create the data folder", root, &error))?;
+        let lock = lock(root)?;
+        let path = root.join("commit-mark");
+        let mark = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let mark = mark.map_err(|error| OpenError::io("cannot open", &path, &error))?;
+        Ok(Self { root: root.to_owned(), mark, _lock: lock })
+    }
+
+    /// Where the store keeps its files.
+    pub(super) fn store(&self) -> PathBuf {
+        self.root.join("store")
+    }
+
+    /// The highest commit number that was synced; `None` without a mark.
+    pub(super) fn mark(&self) -> Result<Option<u64>, OpenError> {
+        let path = self.root.join("commit-mark");
+        let mut text = [0; MARK_BYTES];
+        match self.mark.read_exact_at(&mut text, 0) {
+            Ok(()) => parse_mark(&text).map(Some).ok_or_else(|| {
+                OpenError(format!(
+                    "{} is damaged, so a loss of data would go unnoticed; restore it from a backup, or delete it to go on without it",
+                    path.display()
+                ))
+            }),
+            Err(_) if self.mark.metadata().is_ok_and(|file| file.len() == 0) => Ok(None),
+            Err(error) => Err(OpenError::io("cannot read", &path, &error)),
+        }
+    }
+
+    /// Writes the mark. It survives the death of the process at once, that of the machine after [`Self::sync_mark`].
+    pub(super) fn set_mark(&self, commit: u64) -> io::Result<()> {
+        self.mark.write_all_at(render_mark(commit).as_bytes(), 0)
+    }
+
+    /// Makes the mark durable.
+    pub(super) fn sync_mark(&self) -> io::Result<()> {
+        self.mark.sync_data()
+    }
+
+    /// Copies the journals aside: the store cuts a journal at its first broken entry when it opens it.
+    ///
+    /// Copies that are there already are of an opening that did not end; they are put back first.
+    pub(super) fn copy_journals(&self) -> io::Result<()> {
+        let (copies, part) = (self.copies(), self.root.join("journals.part"));
+        if copies.exists() {
+            return self.restore_journals();
+        }
+        if part.exists() {
+            fs::remove_dir_all(&part)?;
+        }
+        if !self.store().exists() {
+            return Ok(());
+        }
+        fs::create_dir(&part)?;
+        copy_journals(&self.store(), &part)?;
+        fs::rename(&part, &copies)?;
+        File::open(&self.root)?.sync_all()
+    }
+
+    /// Puts the journals back as they were before the store was opened. The copies stay.
+    pub(super) fn restore_journals(&self) -> io::Result<()> {
+        if self.copies().exists() { copy_journals(&self.copies(), &self.store()) } else { Ok(()) }
+    }
+
+    /// Forgets the copies: the store opened, and has all that was synced.
+    pub(super) fn forget_journals(&self) -> io::Result<()> {
+        if self.copies().exists() { fs::remove_dir_all(self.copies()) } else { Ok(()) }
+    }
+
+    /// Whether the disk takes data again: writes, syncs and removes some. It must hold more than one batch does.
+    pub(super) fn probe(&self) -> io::Result<()> {
+        let path = self.root.join("probe");
+        let written = File::create(&path).and_then(|mut file| {
+            file.write_all(&vec![1; 4 << 20])?;
+            file.sync_all()
+        });
+        let removed = fs::remove_file(&path);
+        written.and(removed)
+    }
+
+    fn copies(&self) -> PathBuf {
+        self.root.join("journals-before-recovery")
+    }
+}
+
+/// Takes the lock of a data folder; it is given up when the process ends, however it ends.
+fn lock(root: &Path) -> Result<File, OpenError> {
+    let path = root.join("lock");
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+    let mut file = file.map_err(|error| OpenError::io("cannot open", &path, &error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let read = file.read_to_string(&mut holder);
+            let holder = read.ok().filter(|_| !holder.is_empty()).map(|_| format!(" (process {})", holder.trim()));
+            return Err(OpenError(format!(
+                "another nexo{} uses the data folder {}; stop it, or give --data another folder",
+                holder.unwrap_or_default(),
+                root.display()
+            )));
+        }
+        Err(fs::TryLockError::Error(error)) => return Err(OpenError::io("cannot lock", &path, &error)),
+    }
+    let pid = std::process::id().to_string();
+    let written = file.set_len(0).and_then(|()| file.write_all_at(pid.as_bytes(), 0));
+    written.map_err(|error| OpenError::io("cannot write", &path, &error))?;
+    Ok(file)
+}
+
+/// The mark is the commit number and its complement, in hexadecimal: a torn or damaged one is noticed.
+const MARK_BYTES: usize = 34;
+
+fn render_mark(commit: u64) -> String {
+    format!("{commit:016x} {:016x}\n", !commit)
+}
+
+fn parse_mark(text: &[u8; MARK_BYTES]) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let commit = u64::from_str_radix(text.get(..16)?, 16).ok()?;
+    (render_mark(commit) == text).then_some(commit)
+}
+
+fn copy_journals(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        if let (Some(name), Some("jnl")) = (path.file_name(), path.extension().and_then(|extension| extension.to_str())) {
+            fs::copy(&path, to.join(name))?;
+            File::open(to.join(name))?.sync_all()?;
+        }
+    }
+    File::open(to)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_survives_and_a_damaged_one_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let held = Folder::take(folder.path()).expect("free");
+        assert_eq!(held.mark().expect("readable"), None);
+        held.set_mark(77).expect("writable");
+        assert_eq!(held.mark().expect("readable"), Some(77));
+        fs::write(folder.path().join("commit-mark"), "00000000000000zz").expect("writable");
+        assert!(held.mark().expect_err("damaged").to_string().contains("commit-mark"));
+    }
+
+    #[test]
+    fn a_folder_has_one_holder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let held = Folder::take(folder.path()).expect("free");
+        let refused = Folder::take(folder.path()).expect_err("held").to_string();
+        assert!(refused.contains("another nexo"), "{refused}");
+        drop(held);
+        Folder::take(folder.path()).expect("free again");
+    }
+}

@@ -1,0 +1,165 @@
+//! The embedded store: one process, one folder, nothing to install.
+//!
+//! One writer thread takes all changes in turn and syncs once for many; readers look at snapshots, which hold only what was
+//! synced. So seqs are given in the order of commits, and most of what can go wrong between nodes cannot happen.
+
+mod batch;
+mod conversations;
+mod folder;
+mod groups;
+mod keys;
+mod messages;
+mod rows;
+mod sessions;
+mod tables;
+mod users;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub use folder::OpenError;
+
+use super::{Health, StoreError, Stores};
+use crate::telemetry::Metrics;
+use folder::Folder;
+use tables::{Tables, View};
+use writer::Writer;
+
+/// How the store uses the machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Memory for blocks that were read, in bytes.
+    pub cache_bytes: u64,
+    /// The most changes that share one sync.
+    pub batch_max: usize,
+}
+
+/// How long a reader waits while the store is opened again.
+const READ_WITHIN: Duration = Duration::from_secs(3);
+
+/// What readers and the writer share.
+struct Core {
+    options: Options,
+    folder: Folder,
+    tables: watch::Sender<Option<Arc<Tables>>>,
+    ready: AtomicBool,
+    ended: CancellationToken,
+    metrics: Arc<Metrics>,
+}
+
+impl Core {
+    fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+        self.metrics.store_ready.set(i64::from(ready));
+    }
+
+    /// What is stored now: every commit that was synced, and nothing else.
+    async fn view(&self) -> Result<View, StoreError> {
+        let open = self.tables.borrow().clone();
+        let tables = match open {
+            Some(tables) => tables,
+            None => self.wait_for_tables().await?,
+        };
+        let snapshot = tables.db.snapshot();
+        Ok(View { tables, snapshot })
+    }
+
+    async fn wait_for_tables(&self) -> Result<Arc<Tables>, StoreError> {
+        let mut changes = self.tables.subscribe();
+        let open = tokio::time::timeout(READ_WITHIN, changes.wait_for(Option::is_some)).await;
+        let open = open.map_err(|_| StoreError::TimedOut)?;
+        let open = open.ok().and_then(|open| open.clone());
+        open.ok_or_else(|| StoreError::Unavailable("the store is shut".to_owned()))
+    }
+}
+
+/// The open embedded store. Dropping the last clone of its ports ends the writer, after what was queued is stored.
+#[derive(Clone)]
+pub struct Embedded {
+    core: Arc<Core>,
+    writer: Writer,
+}
+
+/// The store's own thread.
+pub struct WriterThread {
+    thread: std::thread::JoinHandle<()>,
+    ended: CancellationToken,
+}
+
+impl WriterThread {
+    /// Cancelled when the thread has ended, whatever the reason.
+    pub fn ended(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+
+    /// Waits until everything queued is stored. All clones of the ports must be gone.
+    pub fn join(self) {
+        if self.thread.join().is_err() {
+            tracing::error!("the store's writer panicked");
+        }
+    }
+}
+
+impl Embedded {
+    /// Opens the store in `folder`, making it if need be. Refuses a folder that another process uses, that a newer release
+    /// wrote, or that lacks what was once synced; then the folder is left as it was.
+    pub fn open(folder: &Path, options: Options, metrics: Arc<Metrics>) -> Result<(Self, WriterThread), OpenError> {
+        let folder = Folder::take(folder)?;
+        let (tables, commit) = Tables::open(&folder, options.cache_bytes)?;
+        let tables = Arc::new(tables);
+        let ended = CancellationToken::new();
+        let core = Arc::new(Core {
+            options,
+            folder,
+            tables: watch::Sender::new(Some(Arc::clone(&tables))),
+            ready: AtomicBool::new(true),
+            ended: ended.clone(),
+            metrics,
+        });
+        core.set_ready(true);
+        let started = Writer::start(Arc::clone(&core), tables, commit);
+        let (writer, thread) = started.map_err(|error| OpenError(format!("the store's writer cannot start: {error}")))?;
+        Ok((Self { core, writer }, WriterThread { thread, ended }))
+    }
+
+    /// The store's ports.
+    pub fn stores(self) -> Stores {
+        let store = Arc::new(self);
+        Stores {
+            users: store.clone(),
+            sessions: store.clone(),
+            groups: store.clone(),
+            conversations: store.clone(),
+            messages: store.clone(),
+            health: store,
+        }
+    }
+
+    /// Reads what may be much, away from the threads that serve sockets.
+    async fn read_much<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&View) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let view = self.core.view().await?;
+        let read = tokio::task::spawn_blocking(move || read(&view)).await;
+        read.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+    }
+}
+
+#[async_trait]
+impl Health for Embedded {
+    async fn ready(&self) -> Result<(), StoreError> {
+        if self.core.ready.load(Ordering::Acquire) {
+            Ok(())
+        } else {
+            Err(StoreError::Unavailable("the disk takes no data".to_owned()))
+        }
+    }
+}

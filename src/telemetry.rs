@@ -1,0 +1,145 @@
+//! Logs and metrics: how they are set up, and every metric's name and meaning.
+
+use std::io::IsTerminal;
+
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+use tracing_subscriber::EnvFilter;
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For a person on a terminal, JSON elsewhere.
+    Auto,
+    /// For a person.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts logging to standard error. `filter` is a level, or directives as tracing's `EnvFilter` has them.
+pub fn init_logs(format: LogFormat, filter: &str) -> Result<(), String> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| format!("log.filter: {error}"))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let human = match format {
+        LogFormat::Auto => std::io::stderr().is_terminal(),
+        LogFormat::Human => true,
+        LogFormat::Json => false,
+    };
+    let started = if human { builder.try_init() } else { builder.json().flatten_event(true).try_init() };
+    started.map_err(|error| format!("logging cannot start: {error}"))
+}
+
+/// Seconds, from 50 us to 10 s: a send takes a fraction of a millisecond, a login 20.
+const SECONDS: [f64; 16] =
+    [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
+/// All metrics of one server, in a registry of its own so that tests may run several in one process.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    /// Requests, by route and API code.
+    pub requests: IntCounterVec,
+    /// Duration of requests, by route.
+    pub request_seconds: HistogramVec,
+    /// How long a change waited for the writer.
+    pub queue_stage: Histogram,
+    /// How long a batch of changes took to be applied.
+    pub apply_stage: Histogram,
+    /// How long a batch of changes took to be synced.
+    pub sync_stage: Histogram,
+    /// Changes that shared one sync.
+    pub batch_size: Histogram,
+    /// Times the store had to be opened again after a failed write.
+    pub store_reopens: IntCounter,
+    /// Whether the store takes changes.
+    pub store_ready: IntGauge,
+    /// WebSockets that are open.
+    pub connections: IntGauge,
+    /// Bytes that wait in the queues of all WebSockets.
+    pub queue_bytes: IntGauge,
+    /// Frames pushed into queues, by kind.
+    pub pushes: IntCounterVec,
+    /// WebSockets closed by the server, by reason.
+    pub closes: IntCounterVec,
+    /// Recoveries, by whether they were whole.
+    pub recoveries: IntCounterVec,
+    /// Frames from clients, by op and API code.
+    pub frames: IntCounterVec,
+    /// Password hashes that wait or run.
+    pub hashes_pending: IntGauge,
+    /// Calls refused by a rate limit, by limit.
+    pub limited: IntCounterVec,
+}
+
+impl Metrics {
+    /// Registers every metric.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        let r = &registry;
+        let stages = "Stages of a change on its way to disk: queue (waiting for the writer), apply, sync";
+        let stages = seconds(r, "nexo_store_stage_seconds", stages, &["stage"])?;
+        Ok(Self {
+            requests: counters(r, "nexo_http_requests_total", "HTTP requests, by route and API code", &["route", "code"])?,
+            request_seconds: seconds(r, "nexo_http_request_duration_seconds", "Duration of HTTP requests", &["route"])?,
+            queue_stage: stages.with_label_values(&["queue"]),
+            apply_stage: stages.with_label_values(&["apply"]),
+            sync_stage: stages.with_label_values(&["sync"]),
+            batch_size: register(
+                r,
+                Histogram::with_opts(
+                    HistogramOpts::new("nexo_store_batch_size", "Changes that shared one sync to disk")
+                        .buckets(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0]),
+                )?,
+            )?,
+            store_reopens: register(
+                r,
+                IntCounter::new("nexo_store_reopens_total", "Times the store was opened again after a failed write")?,
+            )?,
+            store_ready: gauge(r, "nexo_store_ready", "1 if the store takes changes, else 0")?,
+            connections: gauge(r, "nexo_ws_connections", "WebSockets that are open")?,
+            queue_bytes: gauge(r, "nexo_ws_queue_bytes", "Bytes that wait in the queues of all WebSockets")?,
+            pushes: counters(r, "nexo_pushes_total", "Frames pushed to WebSockets, by kind", &["kind"])?,
+            closes: counters(r, "nexo_ws_closes_total", "WebSockets closed by the server, by close code", &["code"])?,
+            recoveries: counters(
+                r,
+                "nexo_ws_recoveries_total",
+                "Recoveries asked for, by whether they were whole",
+                &["whole"],
+            )?,
+            frames: counters(r, "nexo_ws_frames_total", "Frames from clients, by op and API code", &["op", "code"])?,
+            hashes_pending: gauge(r, "nexo_password_hashes_pending", "Password hashes that wait or run")?,
+            limited: counters(r, "nexo_limited_total", "Calls refused by a limit, by limit", &["limit"])?,
+            registry,
+        })
+    }
+
+    /// All metrics in the text format of Prometheus.
+    pub fn render(&self) -> prometheus::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+fn register<M: prometheus::core::Collector + Clone + 'static>(registry: &Registry, metric: M) -> prometheus::Result<M> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+    register(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+    register(registry, IntGauge::new(name, help)?)
+}
+
+fn seconds(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<HistogramVec> {
+    let opts = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+    register(registry, HistogramVec::new(opts, labels)?)
+}

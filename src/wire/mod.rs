@@ -1,0 +1,22 @@
+//! The shapes of the API: what both doors, REST and WebSocket, decode and encode.
+
+mod answers;
+mod bearer;
+mod bodies;
+mod decode;
+mod frames;
+mod messages;
+mod query;
+
+pub use answers::{
+    ConversationView, GroupView, MemberView, ReadState, TokenView, UserView, envelope, group_info, group_new,
+};
+pub use bearer::bearer;
+pub use bodies::{
+    CreateGroup, GroupNickname, GroupRef, GroupRole, GroupTarget, JoinGroup, LoginBody, MarkRead, MaxSeq, PullBody,
+    Register, SendBody, UpdateConversation, UpdateGroup, UpdateUser,
+};
+pub use decode::decode;
+pub use frames::{FrameIn, answered, hello, push_frame, push_text, recovered_not, recovered_whole, refused};
+pub use messages::{max_seq, page, sent};
+pub use query::Query;

@@ -1,0 +1,214 @@
+//! A connection: the loop that owns a socket. It reads one frame at a time, so the client's order is kept, and writes what the
+//! push path queued.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use futures_util::SinkExt;
+
+use super::{Sockets, session};
+use crate::model::{CloseReason, PushId};
+use crate::push::{Attached, Connection, Entry, Frame, Missed, Taken};
+use crate::wire;
+
+/// How long a client gets to take what was written last and to answer a close.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// The answer to a frame, in the making.
+type Answer = Pin<Box<dyn Future<Output = String> + Send>>;
+
+/// Why a connection's loop ended.
+enum End {
+    /// The server closes.
+    Close(CloseReason),
+    /// The client closed or vanished.
+    Gone,
+}
+
+/// Serves a connection until it ends.
+pub(super) async fn run(socket: WebSocket, attached: Attached, sockets: Arc<Sockets>) {
+    let Attached { connection, position, missed } = attached;
+    let mut serving = Serving { socket, connection, sockets };
+    let end = match Box::pin(serving.greet(position, missed)).await {
+        Ok(()) => serving.serve().await,
+        Err(end) => end,
+    };
+    let Serving { socket, connection, sockets } = serving;
+    sockets.live.detach(&connection);
+    if let End::Close(reason) = end {
+        sockets.metrics.closes.with_label_values(&[reason.code().to_string().as_str()]).inc();
+        Box::pin(close(socket, reason)).await;
+    }
+}
+
+/// Tells the client why, and gives it a moment to hear it.
+pub(super) async fn close(mut socket: WebSocket, reason: CloseReason) {
+    let frame = CloseFrame { code: reason.code(), reason: Utf8Bytes::from_static(reason.text()) };
+    let goodbye = async {
+        // A client that does not take it is cut off all the same.
+        if socket.send(Message::Close(Some(frame))).await.is_ok() {
+            // Read on, or the close may be lost with what the client still sends.
+            while let Some(Ok(_)) = socket.recv().await {}
+        }
+    };
+    if tokio::time::timeout(CLOSE_WITHIN, goodbye).await.is_err() {
+        tracing::debug!(code = reason.code(), "a client did not answer the close");
+    }
+}
+
+struct Serving {
+    socket: WebSocket,
+    connection: Arc<Connection>,
+    sockets: Arc<Sockets>,
+}
+
+impl Serving {
+    /// What a new connection is told before anything live.
+    async fn greet(&mut self, position: PushId, missed: Option<Missed>) -> Result<(), End> {
+        if self.connection.wants_events() {
+            let now_ms = self.sockets.clock.now_ms();
+            self.write(wire::hello(now_ms, self.sockets.heartbeat_ms, position)).await?;
+        }
+        let Some(missed) = missed else { return Ok(()) };
+        let whole = matches!(missed, Missed::Whole(_));
+        self.sockets.metrics.recoveries.with_label_values(&[if whole { "true" } else { "false" }]).inc();
+        let recovered = match missed {
+            Missed::Whole(entries) => {
+                self.recover(entries).await?;
+                wire::recovered_whole(position)
+            }
+            Missed::Since(at_ms) => {
+                let user = self.connection.caller().user;
+                let moved = self.sockets.live.moved_since(&user, at_ms).await;
+                wire::recovered_not(&moved.map_err(|error| failed(&error))?, position)
+            }
+        };
+        self.write(recovered).await
+    }
+
+    /// Writes what was missed, as fast as the socket takes it.
+    async fn recover(&mut self, mut missed: Vec<(PushId, Entry)>) -> Result<(), End> {
+        let origin = self.connection.caller().platform;
+        while !missed.is_empty() {
+            let parcels = self.sockets.live.recover(&mut missed, origin).await;
+            for (id, parcel) in parcels.map_err(|error| failed(&error))? {
+                let event = !matches!(parcel.push(), crate::model::Push::Message { .. });
+                if !event || self.connection.wants_events() {
+                    self.write(wire::push_frame(parcel.encoded(wire::push_text), id)).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn serve(&mut self) -> End {
+        let mut answer: Option<Answer> = None;
+        loop {
+            if let Err(end) = self.drain_queue().await {
+                return end;
+            }
+            tokio::select! {
+                text = async { answer.as_mut()?.as_mut().await.into() }, if answer.is_some() => {
+                    answer = None;
+                    if let Some(text) = text && let Err(end) = self.write(text).await {
+                        return end;
+                    }
+                }
+                heard = self.socket.recv(), if answer.is_none() => {
+                    let Some(Ok(message)) = heard else { return End::Gone };
+                    self.connection.heard(self.sockets.clock.now_ms());
+                    match message {
+                        Message::Text(text) => answer = Some(self.answer(text.as_str())),
+                        Message::Binary(_) => {
+                            if let Err(end) = self.write(session::refuse_binary()).await {
+                                return end;
+                            }
+                        }
+                        // Pings are answered by the protocol's own code.
+                        Message::Ping(_) | Message::Pong(_) => {}
+                        Message::Close(_) => return End::Gone,
+                    }
+                }
+                () = self.connection.rung() => {}
+            }
+        }
+    }
+
+    fn answer(&self, text: &str) -> Answer {
+        Box::pin(session::answer(Arc::clone(&self.sockets), self.connection.caller(), text.to_owned()))
+    }
+
+    /// Writes all that waits.
+    async fn drain_queue(&mut self) -> Result<(), End> {
+        loop {
+            match self.connection.take() {
+                Taken::Nothing => return Ok(()),
+                Taken::Close(reason) => return Err(End::Close(reason)),
+                Taken::Ping => self.ping().await?,
+                Taken::Frames(frames) => {
+                    for frame in frames {
+                        self.feed(&frame).await?;
+                    }
+                    self.flush().await?;
+                }
+            }
+        }
+    }
+
+    /// Pings the client, if its token is still good.
+    async fn ping(&mut self) -> Result<(), End> {
+        match self.sockets.live.ended(&self.connection).await {
+            Ok(Some(reason)) => return Err(End::Close(reason)),
+            Ok(None) => {}
+            // The store is away: that ends nobody's session.
+            Err(error) => tracing::debug!(%error, "a token could not be looked at again"),
+        }
+        self.feed_message(Message::Ping(Default::default())).await?;
+        self.flush().await
+    }
+
+    async fn feed(&mut self, frame: &Frame) -> Result<(), End> {
+        let text = wire::push_frame(frame.parcel.encoded(wire::push_text), frame.id);
+        let fed = self.feed_message(Message::Text(text.into())).await;
+        self.connection.wrote(frame);
+        fed
+    }
+
+    async fn write(&mut self, text: String) -> Result<(), End> {
+        self.feed_message(Message::Text(text.into())).await?;
+        self.flush().await
+    }
+
+    async fn feed_message(&mut self, message: Message) -> Result<(), End> {
+        unless_closing(&self.connection, self.socket.feed(message)).await
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        unless_closing(&self.connection, self.socket.flush()).await
+    }
+}
+
+/// Waits for a write, but not on a connection that is being closed: its client may never read again.
+async fn unless_closing(connection: &Connection, write: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
+    let mut write = std::pin::pin!(write);
+    loop {
+        tokio::select! {
+            biased;
+            written = &mut write => return written.map_err(|_| End::Gone),
+            () = connection.rung() => {
+                if let Some(reason) = connection.closing() {
+                    return Err(End::Close(reason));
+                }
+            }
+        }
+    }
+}
+
+/// The end of a connection whose recovery failed.
+fn failed(error: &crate::error::Error) -> End {
+    error.log();
+    End::Close(CloseReason::Failed)
+}

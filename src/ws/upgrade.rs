@@ -1,0 +1,109 @@
+//! The handshake: who may open a WebSocket, and which protocol it speaks.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+
+use super::{Sockets, connection};
+use crate::error::{Code, Error, Result};
+use crate::lifecycle::Slot;
+use crate::model::{Caller, CloseReason, PushId};
+use crate::push::Attach;
+use crate::wire::{self, Query};
+
+/// The subprotocol of clients that want events.
+const PROTOCOL: &str = "nexo.v1";
+
+/// What a subprotocol that carries a token begins with, for browsers, which can set no header.
+const TOKEN_PROTOCOL: &str = "nexo.token.";
+
+/// What one read takes from a socket; it is allocated for each connection at once.
+const READ_BUFFER_BYTES: usize = 1_024;
+
+/// How much is gathered before it is written.
+const WRITE_BUFFER_BYTES: usize = 8 * 1_024;
+
+/// How much may wait in the socket's own buffer: more than the largest frame that is written.
+const MAX_WRITE_BUFFER_BYTES: usize = 512 * 1_024;
+
+/// `GET /ws`
+pub async fn upgrade(
+    State(sockets): State<Arc<Sockets>>,
+    slot: Option<Extension<Slot>>,
+    query: Query,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response> {
+    let upgrade =
+        upgrade.map_err(|refusal| Error::invalid("handshake", &refusal.body_text()).with_status(StatusCode::BAD_REQUEST))?;
+    if sockets.stop.is_cancelled() {
+        return Err(Error::unavailable("the node is stopping"));
+    }
+    let caller = authenticate(&sockets, &query, &headers).await.map_err(at_handshake)?;
+    let after = after(&query).map_err(at_handshake)?;
+    let upgrade = upgrade
+        .protocols([PROTOCOL])
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
+        .max_message_size(sockets.frame_bytes)
+        .max_frame_size(sockets.frame_bytes);
+    let events = upgrade.selected_protocol().is_some() || query.text("v")? == Some("1");
+    let attach = Attach { caller, events, after };
+    let attached = sockets.live.attach(attach).await?;
+    if let Err(CloseReason::Replaced | CloseReason::TokenEnded) = attached {
+        return Err(at_handshake(Code::TokenInvalid.into()));
+    }
+    // Taken before the upgrade, so that a stop waits for this connection.
+    let (counted, sockets_failed) = (sockets.tracker.token(), Arc::clone(&sockets));
+    let failed = attached.as_ref().ok().map(|attached| Arc::clone(&attached.connection));
+    let upgrade = upgrade.on_failed_upgrade(move |_| {
+        if let Some(connection) = failed {
+            sockets_failed.live.detach(&connection);
+        }
+    });
+    Ok(upgrade.on_upgrade(async move |socket| {
+        match attached {
+            Ok(attached) => connection::run(socket, attached, sockets).await,
+            Err(reason) => connection::close(socket, reason).await,
+        }
+        drop((counted, slot));
+    }))
+}
+
+/// Whose token the handshake shows: in the header, as a subprotocol, or in the URL.
+async fn authenticate(sockets: &Sockets, query: &Query, headers: &HeaderMap) -> Result<Caller> {
+    let protocols = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    let in_protocol = protocols.flat_map(|value| value.split(',')).find_map(|name| name.trim().strip_prefix(TOKEN_PROTOCOL));
+    let token = match (query.text("token")?, in_protocol) {
+        _ if headers.contains_key(header::AUTHORIZATION) => wire::bearer(headers)?,
+        (_, Some(token)) => token,
+        (Some(token), None) if !token.is_empty() => token,
+        _ => return Err(Code::TokenMissing.into()),
+    };
+    let caller = sockets.auth.authenticate(token).await?;
+    let other_user = query.text("send_id")?.is_some_and(|user| user != caller.user.as_str());
+    let other_platform = query.number("platform_id")?.is_some_and(|number| number != i64::from(caller.platform.number()));
+    if other_user || other_platform { Err(Code::TokenMismatch.into()) } else { Ok(caller) }
+}
+
+fn after(query: &Query) -> Result<Option<PushId>> {
+    let Some(text) = query.text("after")?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    PushId::parse(text).map(Some).ok_or_else(|| Error::invalid("after", "expects a push_id"))
+}
+
+/// A refusal as the handshake words it: as an HTTP status, which is all that a WebSocket client can see.
+fn at_handshake(error: Error) -> Error {
+    match error.code() {
+        Code::TokenInvalid | Code::TokenExpired | Code::TokenMissing | Code::TokenMismatch => {
+            error.with_status(StatusCode::UNAUTHORIZED)
+        }
+        Code::InvalidParameter => error.with_status(StatusCode::BAD_REQUEST),
+        _ => error,
+    }
+}
