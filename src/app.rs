@@ -22,9 +22,9 @@ use crate::domain::{
 };
 use crate::http::{self, BodyLimits, Listener, Readiness, ServeLimits, Services};
 use crate::lifecycle;
-use crate::push::{Bus, Hub, Sweeper};
+use crate::push::{self, Bus, Hub, Sweeper};
 use crate::store::Stores;
-use crate::store::embedded::{Embedded, WriterThread};
+use crate::store::embedded::{self, Embedded, WriterThread};
 use crate::telemetry::Metrics;
 use crate::ws::{self, Sockets};
 
@@ -77,10 +77,10 @@ impl Server {
         let metrics = Arc::new(Metrics::new().map_err(Failure::of)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let data = &config.store.data;
-        let opened = Embedded::open(data, config.embedded_options(), Arc::clone(&metrics)).map_err(Failure::of)?;
+        let opened = Embedded::open(data, store_options(config), Arc::clone(&metrics)).map_err(Failure::of)?;
         let (store, writer) = opened;
         let stores = store.stores();
-        let hub = Hub::new(config.push_limits(), stores.conversations.clone(), clock.clone(), metrics.clone());
+        let hub = Hub::new(push_limits(config), stores.conversations.clone(), clock.clone(), metrics.clone());
         let hub = Arc::new(hub);
         let listener = listen(config).await?;
         let address = listener.address().map_err(Failure::of)?;
@@ -136,6 +136,22 @@ impl Server {
             Err(_) => tracing::warn!("the store did not end in time"),
         }
         tracing::info!("stopped");
+    }
+}
+
+fn store_options(config: &Config) -> embedded::Options {
+    embedded::Options { cache_bytes: config.store.cache_bytes, batch_max: config.store.batch_max }
+}
+
+fn push_limits(Config { ws, limits, .. }: &Config) -> push::Limits {
+    push::Limits {
+        queue_bytes: ws.queue_bytes,
+        recovery_bytes: ws.recovery_bytes,
+        log_entries: ws.log_entries,
+        log_ttl_ms: ws.log_ttl_ms,
+        connections_per_user: limits.connections_per_user,
+        heartbeat_ms: ws.heartbeat_ms,
+        silence_ms: ws.silence_ms,
     }
 }
 

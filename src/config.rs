@@ -13,10 +13,6 @@ use serde::{Deserialize, Serialize};
 pub use load::{ConfigError, load};
 pub use reference::{reference, render};
 
-use crate::push;
-use crate::store::embedded;
-use crate::telemetry::LogFormat;
-
 /// What the reference page says of one setting.
 struct Setting {
     name: &'static str,
@@ -66,6 +62,18 @@ macro_rules! sections {
 pub enum Mode {
     /// In a folder of this machine, by this process alone.
     Embedded,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For a person on a terminal, JSON elsewhere.
+    Auto,
+    /// For a person.
+    Human,
+    /// One JSON object a line.
+    Json,
 }
 
 sections! {
@@ -217,23 +225,5 @@ impl Config {
             ("ws.recovery_bytes", ws.recovery_bytes == 0),
             ("ws.log_ttl_ms", ws.log_ttl_ms < 0),
         ]
-    }
-
-    /// The bounds of the push path.
-    pub fn push_limits(&self) -> push::Limits {
-        push::Limits {
-            queue_bytes: self.ws.queue_bytes,
-            recovery_bytes: self.ws.recovery_bytes,
-            log_entries: self.ws.log_entries,
-            log_ttl_ms: self.ws.log_ttl_ms,
-            connections_per_user: self.limits.connections_per_user,
-            heartbeat_ms: self.ws.heartbeat_ms,
-            silence_ms: self.ws.silence_ms,
-        }
-    }
-
-    /// How the embedded store uses the machine.
-    pub fn embedded_options(&self) -> embedded::Options {
-        embedded::Options { cache_bytes: self.store.cache_bytes, batch_max: self.store.batch_max }
     }
 }

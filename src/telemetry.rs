@@ -7,21 +7,17 @@ use prometheus::{
 };
 use tracing_subscriber::EnvFilter;
 
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For a person on a terminal, JSON elsewhere.
-    Auto,
-    /// For a person.
-    Human,
-    /// One JSON object a line.
-    Json,
-}
+use crate::config::LogFormat;
+
+/// Libraries that log what passes through them, which is nobody's business.
+const LOGS_CONTENTS: [&str; 4] = ["tungstenite=info", "tokio_tungstenite=info", "hyper=info", "axum=info"];
 
 /// Starts logging to standard error. `filter` is a level, or directives as tracing's `EnvFilter` has them.
 pub fn init_logs(format: LogFormat, filter: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| format!("log.filter: {error}"))?;
+    let mut filter = EnvFilter::try_new(filter).map_err(|error| format!("log.filter: {error}"))?;
+    for noisy in LOGS_CONTENTS {
+        filter = filter.add_directive(noisy.parse().map_err(|error| format!("{noisy}: {error}"))?);
+    }
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let human = match format {
         LogFormat::Auto => std::io::stderr().is_terminal(),

@@ -24,7 +24,11 @@ type Answer = Pin<Box<dyn Future<Output = String> + Send>>;
 enum End {
     /// The server closes.
     Close(CloseReason),
-    /// The client closed or vanished.
+    /// The client sent what is no WebSocket frame, or too large a one: the close code of RFC 6455, section 7.4.1.
+    Broken(u16),
+    /// The client closed; what answers it is written already, but perhaps not out.
+    Closed,
+    /// The client vanished.
     Gone,
 }
 
@@ -38,24 +42,51 @@ pub(super) async fn run(socket: WebSocket, attached: Attached, sockets: Arc<Sock
     };
     let Serving { socket, connection, sockets } = serving;
     sockets.live.detach(&connection);
-    if let End::Close(reason) = end {
-        sockets.metrics.closes.with_label_values(&[reason.code().to_string().as_str()]).inc();
-        Box::pin(close(socket, reason)).await;
+    match end {
+        End::Close(reason) => {
+            sockets.metrics.closes.with_label_values(&[reason.code().to_string().as_str()]).inc();
+            Box::pin(close(socket, reason)).await;
+        }
+        End::Broken(code) => Box::pin(goodbye(socket, Some((code, "")))).await,
+        End::Closed => Box::pin(goodbye(socket, None)).await,
+        End::Gone => {}
     }
 }
 
 /// Tells the client why, and gives it a moment to hear it.
-pub(super) async fn close(mut socket: WebSocket, reason: CloseReason) {
-    let frame = CloseFrame { code: reason.code(), reason: Utf8Bytes::from_static(reason.text()) };
-    let goodbye = async {
+pub(super) async fn close(socket: WebSocket, reason: CloseReason) {
+    goodbye(socket, Some((reason.code(), reason.text()))).await;
+}
+
+/// Writes a close, if one is to be written, and waits a moment for the client to end the connection.
+async fn goodbye(mut socket: WebSocket, close: Option<(u16, &'static str)>) {
+    let leave = async {
+        let frame = close.map(|(code, text)| CloseFrame { code, reason: Utf8Bytes::from_static(text) });
+        let written = match frame {
+            Some(frame) => socket.send(Message::Close(Some(frame))).await,
+            None => socket.flush().await,
+        };
         // A client that does not take it is cut off all the same.
-        if socket.send(Message::Close(Some(frame))).await.is_ok() {
+        if written.is_ok() {
             // Read on, or the close may be lost with what the client still sends.
             while let Some(Ok(_)) = socket.recv().await {}
         }
     };
-    if tokio::time::timeout(CLOSE_WITHIN, goodbye).await.is_err() {
-        tracing::debug!(code = reason.code(), "a client did not answer the close");
+    if tokio::time::timeout(CLOSE_WITHIN, leave).await.is_err() {
+        tracing::debug!("a client did not answer the close");
+    }
+}
+
+/// What a client is told whose frame could not be read; `None` if it vanished.
+fn broken(error: axum::Error) -> End {
+    use tungstenite::Error as Cause;
+    match error.into_inner().downcast_ref::<Cause>() {
+        Some(Cause::Capacity(_)) => End::Broken(1009),
+        Some(Cause::Utf8(_)) => End::Broken(1007),
+        Some(Cause::Protocol(cause)) if !matches!(cause, tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
+            End::Broken(1002)
+        }
+        _ => End::Gone,
     }
 }
 
@@ -118,7 +149,11 @@ impl Serving {
                     }
                 }
                 heard = self.socket.recv(), if answer.is_none() => {
-                    let Some(Ok(message)) = heard else { return End::Gone };
+                    let message = match heard {
+                        Some(Ok(message)) => message,
+                        Some(Err(error)) => return broken(error),
+                        None => return End::Gone,
+                    };
                     self.connection.heard(self.sockets.clock.now_ms());
                     match message {
                         Message::Text(text) => answer = Some(self.answer(text.as_str())),
@@ -129,7 +164,7 @@ impl Serving {
                         }
                         // Pings are answered by the protocol's own code.
                         Message::Ping(_) | Message::Pong(_) => {}
-                        Message::Close(_) => return End::Gone,
+                        Message::Close(_) => return End::Closed,
                     }
                 }
                 () = self.connection.rung() => {}

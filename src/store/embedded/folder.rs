@@ -1,11 +1,10 @@
-//! The data folder: its lock, its commit mark, and the journals' copies that make opening it safe.
+//! The data folder: its lock and its commit mark.
 //!
 //! ```text
 //! nexo-data/
 //!   lock           held while a process uses the folder
 //!   commit-mark    the highest commit number that was synced, so that a loss is noticed
 //!   store/         the store's own files
-//!   journals-before-recovery/   only while the store is being opened
 //! ```
 
 use std::fs::{self, File, OpenOptions};
@@ -74,34 +73,14 @@ impl Folder {
         self.mark.sync_data()
     }
 
-    /// Copies the journals aside: the store cuts a journal at its first broken entry when it opens it.
-    ///
-    /// Copies that are there already are of an opening that did not end; they are put back first.
-    pub(super) fn copy_journals(&self) -> io::Result<()> {
-        let (copies, part) = (self.copies(), self.root.join("journals.part"));
-        if copies.exists() {
-            return self.restore_journals();
-        }
-        if part.exists() {
-            fs::remove_dir_all(&part)?;
-        }
-        if !self.store().exists() {
-            return Ok(());
-        }
-        fs::create_dir(&part)?;
-        copy_journals(&self.store(), &part)?;
-        fs::rename(&part, &copies)?;
-        File::open(&self.root)?.sync_all()
+    /// Where a file is written before it takes another's place.
+    pub(super) fn aside(&self) -> PathBuf {
+        self.root.join("aside")
     }
 
-    /// Puts the journals back as they were before the store was opened. The copies stay.
-    pub(super) fn restore_journals(&self) -> io::Result<()> {
-        if self.copies().exists() { copy_journals(&self.copies(), &self.store()) } else { Ok(()) }
-    }
-
-    /// Forgets the copies: the store opened, and has all that was synced.
-    pub(super) fn forget_journals(&self) -> io::Result<()> {
-        if self.copies().exists() { fs::remove_dir_all(self.copies()) } else { Ok(()) }
+    /// Where a new store is made before it gets its name.
+    pub(super) fn unfinished(&self) -> PathBuf {
+        self.root.join("store.new")
     }
 
     /// Whether the disk takes data again: writes, syncs and removes some. It must hold more than one batch does.
@@ -113,10 +92,6 @@ impl Folder {
         });
         let removed = fs::remove_file(&path);
         written.and(removed)
-    }
-
-    fn copies(&self) -> PathBuf {
-        self.root.join("journals-before-recovery")
     }
 }
 
@@ -156,17 +131,6 @@ fn parse_mark(text: &[u8; MARK_BYTES]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;
     let commit = u64::from_str_radix(text.get(..16)?, 16).ok()?;
     (render_mark(commit) == text).then_some(commit)
-}
-
-fn copy_journals(from: &Path, to: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(from)? {
-        let path = entry?.path();
-        if let (Some(name), Some("jnl")) = (path.file_name(), path.extension().and_then(|extension| extension.to_str())) {
-            fs::copy(&path, to.join(name))?;
-            File::open(to.join(name))?.sync_all()?;
-        }
-    }
-    File::open(to)?.sync_all()
 }
 
 #[cfg(test)]

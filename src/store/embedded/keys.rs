@@ -2,7 +2,7 @@
 //!
 //! | table | key | row |
 //! |---|---|---|
-//! | meta | name | `schema`: u32, `commit`: u64, both big-endian |
+//! | meta | name | `schema` and `00 commit`, each a u64 in big-endian |
 //! | users | user | [`super::rows::UserRow`] |
 //! | sessions | user 00 platform | [`super::rows::SessionRow`] |
 //! | groups | group | [`super::rows::GroupRow`] |
@@ -76,9 +76,9 @@ pub(super) fn schema() -> Key {
     Key { table: Table::Meta, bytes: b"schema".to_vec() }
 }
 
-/// The number of the last commit.
+/// The number of the last commit. No key of another table is the same, so that it is found in a journal.
 pub(super) fn commit() -> Key {
-    Key { table: Table::Meta, bytes: b"commit".to_vec() }
+    Key { table: Table::Meta, bytes: b"\0commit".to_vec() }
 }
 
 pub(super) fn user(user: &UserId) -> Key {

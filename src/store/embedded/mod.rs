@@ -7,6 +7,7 @@ mod batch;
 mod conversations;
 mod folder;
 mod groups;
+mod journal;
 mod keys;
 mod messages;
 mod rows;
@@ -16,9 +17,9 @@ mod users;
 mod writer;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -41,6 +42,9 @@ pub struct Options {
     pub batch_max: usize,
 }
 
+/// How long a change may take before its caller is told that its outcome is unknown.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
 /// How long a reader waits while the store is opened again.
 const READ_WITHIN: Duration = Duration::from_secs(3);
 
@@ -50,6 +54,8 @@ struct Core {
     folder: Folder,
     tables: watch::Sender<Option<Arc<Tables>>>,
     ready: AtomicBool,
+    /// Since when the writer has been at its present batch; `None` while it waits for one.
+    busy: Mutex<Option<Instant>>,
     ended: CancellationToken,
     metrics: Arc<Metrics>,
 }
@@ -58,6 +64,16 @@ impl Core {
     fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
         self.metrics.store_ready.set(i64::from(ready));
+    }
+
+    fn set_busy(&self, since: Option<Instant>) {
+        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    /// Whether the writer has been at one batch for so long that it may never end.
+    fn is_stuck(&self) -> bool {
+        let busy = *self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.is_some_and(|since| since.elapsed() > ANSWER_WITHIN)
     }
 
     /// What is stored now: every commit that was synced, and nothing else.
@@ -120,6 +136,7 @@ impl Embedded {
             folder,
             tables: watch::Sender::new(Some(Arc::clone(&tables))),
             ready: AtomicBool::new(true),
+            busy: Mutex::new(None),
             ended: ended.clone(),
             metrics,
         });
@@ -156,6 +173,9 @@ impl Embedded {
 #[async_trait]
 impl Health for Embedded {
     async fn ready(&self) -> Result<(), StoreError> {
+        if self.core.is_stuck() {
+            return Err(StoreError::TimedOut);
+        }
         if self.core.ready.load(Ordering::Acquire) {
             Ok(())
         } else {

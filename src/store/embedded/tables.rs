@@ -1,5 +1,6 @@
 //! The open store: its tables, consistent views of them, and the check that nothing synced is missing.
 
+use std::fs;
 use std::ops::RangeBounds;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::path::Path;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, Readable, Slice, Snapshot};
 
 use super::folder::{Folder, OpenError};
+use super::journal;
 use super::keys::{self, Key, Table};
 use crate::store::StoreError;
 
@@ -26,23 +28,36 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Opens the store at the start of the process. If it lacks what was synced, or cannot be read, the folder is left as
-    /// it was found.
+    /// Opens the store at the start of the process, and makes it if there is none. If it lacks what was synced, or cannot
+    /// be read, it is left as it was found.
     pub(super) fn open(folder: &Folder, cache_bytes: u64) -> Result<(Self, u64), OpenError> {
         let store = folder.store();
         let mark = folder.mark()?;
-        if mark.is_some_and(|commit| commit > 0) && !store.join("version").exists() {
-            return Err(OpenError(format!(
-                "the store in {} is gone, but its mark is not; restore a backup",
-                store.display()
-            )));
+        if store.exists() {
+            check_files(&store)?;
+            let last = journal::check(&store)?;
+            if let (Some(last), Some(mark)) = (last, mark)
+                && last < mark
+            {
+                return Err(missing(&store, last, mark));
+            }
+        } else if mark.is_some_and(|commit| commit > 0) {
+            return Err(OpenError(format!("the store {} is gone, but its mark is not; restore a backup", store.display())));
+        } else {
+            Self::make(folder, cache_bytes)?;
         }
-        let aside = |error| OpenError(format!("the journals in {} cannot be copied: {error}", store.display()));
-        folder.copy_journals().map_err(aside)?;
-        let opened = Self::open_checked(&store, cache_bytes, mark);
-        let settled = if opened.is_err() { folder.restore_journals() } else { Ok(()) };
-        settled.and_then(|()| folder.forget_journals()).map_err(aside)?;
-        opened
+        Self::open_checked(&store, cache_bytes, mark)
+    }
+
+    /// Makes a store. One that was not finished, because the process was killed, is made anew.
+    fn make(folder: &Folder, cache_bytes: u64) -> Result<(), OpenError> {
+        let (unfinished, store) = (folder.unfinished(), folder.store());
+        let failed = |error: &dyn std::fmt::Display| OpenError(format!("cannot make the store {}: {error}", store.display()));
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished).map_err(|error| failed(&error))?;
+        }
+        drop(Self::open_unchecked(&unfinished, cache_bytes).map_err(|error| failed(&error))?);
+        fs::rename(&unfinished, &store).map_err(|error| failed(&error))
     }
 
     /// Opens the store and checks that it holds the commit `mark`. Answers it with the number of its last commit.
@@ -64,11 +79,7 @@ impl Tables {
             _ => {}
         }
         match mark {
-            Some(mark) if commit < mark => Err(failed(format!(
-                "{} synced commits are missing (it ends at {commit}, {mark} were synced), a journal is cut or damaged; restore \
-                 a backup, or delete the file commit-mark beside it to go on without them",
-                mark - commit
-            ))),
+            Some(mark) if commit < mark => Err(missing(store, commit, mark)),
             _ => Ok((tables, commit)),
         }
     }
@@ -131,6 +142,34 @@ impl View {
     ) -> impl Iterator<Item = Result<(Slice, Slice), StoreError>> + use<> {
         self.snapshot.prefix(self.tables.keyspace(table), prefix).map(|row| row.into_inner().map_err(failed))
     }
+}
+
+/// Refuses a store that lacks files which it cannot have lost by itself: it would be opened without what they held.
+fn check_files(store: &Path) -> Result<(), OpenError> {
+    let refuse = |what: &str| Err(OpenError(format!("the store {} is damaged: {what}; restore a backup", store.display())));
+    if !store.join("version").exists() {
+        return refuse("its file version is missing");
+    }
+    if !journal::journals(store).is_ok_and(|journals| !journals.is_empty()) {
+        return refuse("its journals are missing");
+    }
+    let keyspaces = fs::read_dir(store.join("keyspaces")).into_iter().flatten().flatten();
+    for keyspace in keyspaces.map(|entry| entry.path()) {
+        if keyspace.is_dir() && !keyspace.join("current").exists() {
+            return refuse(&format!("{} has no file named current", keyspace.display()));
+        }
+    }
+    Ok(())
+}
+
+/// The refusal of a store that ends before what was synced.
+fn missing(store: &Path, commit: u64, mark: u64) -> OpenError {
+    OpenError(format!(
+        "the store {} lacks the last {} synced commits: a journal is cut; restore a backup, or delete the file commit-mark \
+         beside it to go on without them",
+        store.display(),
+        mark - commit
+    ))
 }
 
 /// What an error of the store means to those who asked.

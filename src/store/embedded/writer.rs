@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
+use fjall::PersistMode;
 use tokio::sync::oneshot;
 
-use super::Core;
 use super::batch::{Batch, Tx};
-use super::tables::Tables;
+use super::tables::{Tables, failed};
+use super::{ANSWER_WITHIN, Core, journal};
 use crate::store::{OnCommit, StoreError};
 
 /// Changes that may wait for the writer; past it, callers are told to come back.
@@ -118,7 +119,10 @@ impl Writer {
             Err(TrySendError::Full(_)) => return Err(StoreError::Unavailable("too many changes wait".to_owned())),
             Err(TrySendError::Disconnected(_)) => return Err(StoreError::Unavailable("the writer has ended".to_owned())),
         }
-        answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the writer has ended".to_owned())))
+        match tokio::time::timeout(ANSWER_WITHIN, answer).await {
+            Ok(answer) => answer.unwrap_or_else(|_| Err(StoreError::Unavailable("the writer has ended".to_owned()))),
+            Err(_) => Err(StoreError::TimedOut),
+        }
     }
 }
 
@@ -158,7 +162,9 @@ impl State {
             metrics.queue_stage.observe((started - waiting.since).as_secs_f64());
         }
         metrics.batch_size.observe(queued.len() as f64);
+        self.core.set_busy(Some(started));
         let outcome = self.store(&mut queued);
+        self.core.set_busy(None);
         for waiting in &mut queued {
             waiting.job.answer(outcome.as_ref().copied().map_err(String::as_str));
         }
@@ -184,6 +190,8 @@ impl State {
             return Ok(());
         }
         let commit = self.commit + 1;
+        // A store whose background work has failed would have a commit wait for it for ever; asked this way, it says so.
+        tables.db.persist(PersistMode::Buffer).map_err(|error| failed(error).to_string())?;
         batch.commit(tables, commit).map_err(|error| error.to_string())?;
         self.core.metrics.sync_stage.observe(applied.elapsed().as_secs_f64());
         self.commit = commit;
@@ -234,7 +242,12 @@ impl State {
 
     /// Opens the store anew. Readers wait meanwhile.
     fn reopen(&mut self) -> Result<(), String> {
+        let folder = &self.core.folder;
         if let Some(mut tables) = self.tables.take() {
+            if let Err(error) = journal::rewrite(&folder.store(), &folder.aside()) {
+                self.tables = Some(tables);
+                return Err(format!("its journals cannot be written again: {error}"));
+            }
             self.core.tables.send_replace(None);
             let deadline = Instant::now() + REOPEN_WITHIN;
             loop {
@@ -253,8 +266,8 @@ impl State {
                 }
             }
         }
-        let folder = &self.core.folder;
         let mark = Some(self.commit);
+        journal::check(&folder.store()).map_err(|error| error.to_string())?;
         let opened = Tables::open_checked(&folder.store(), self.core.options.cache_bytes, mark);
         let (tables, commit) = opened.map_err(|error| error.to_string())?;
         let tables = Arc::new(tables);

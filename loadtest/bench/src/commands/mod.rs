@@ -1,0 +1,68 @@
+//! One file for each command that measures, and how they are run.
+
+mod all;
+mod idle;
+mod pull;
+mod push_latency;
+mod sends_rest;
+mod sends_ws;
+mod start;
+
+use anyhow::{Result, bail};
+
+use crate::bench::Bench;
+use crate::options::{Command, Options};
+use crate::report::{Report, Summary, summarise};
+use crate::verify;
+
+/// Every command, in the order of the help.
+pub(crate) static COMMANDS: &[Command] = &[
+    sends_rest::COMMAND,
+    sends_ws::COMMAND,
+    pull::COMMAND,
+    push_latency::COMMAND,
+    idle::COMMAND,
+    start::COMMAND,
+    verify::COMMAND,
+    all::COMMAND,
+];
+
+/// What the program found.
+pub(crate) struct Outcome {
+    pub(crate) summaries: Vec<Summary>,
+    /// A promise was broken, in whichever run.
+    pub(crate) broken: bool,
+}
+
+/// Runs what was asked for, on a server that is stopped afterwards if it was started here.
+pub(crate) async fn run(options: &Options) -> Result<Outcome> {
+    if options.command.name == all::COMMAND.name {
+        return all::run(options).await;
+    }
+    let mut bench = Bench::open(options).await?;
+    let runs = repeat(&mut bench, options).await?;
+    bench.server.stop().await?;
+    Ok(Outcome { summaries: summarise(options.command.name, &runs), broken: runs.iter().any(|run| run.broken) })
+}
+
+/// Runs one command `--runs` times.
+async fn repeat(bench: &mut Bench, options: &Options) -> Result<Vec<Report>> {
+    let mut reports = Vec::new();
+    for _ in 0..options.count("runs")? {
+        reports.push(once(bench, options).await?);
+    }
+    Ok(reports)
+}
+
+async fn once(bench: &mut Bench, options: &Options) -> Result<Report> {
+    match options.command.name {
+        "sends-rest" => sends_rest::run(bench, options).await,
+        "sends-ws" => sends_ws::run(bench, options).await,
+        "pull" => pull::run(bench, options).await,
+        "push-latency" => push_latency::run(bench, options).await,
+        "idle" => idle::run(bench, options).await,
+        "start" => start::run(bench, options).await,
+        "verify" => verify::run(bench, options).await,
+        other => bail!("`{other}` does not run by itself"),
+    }
+}

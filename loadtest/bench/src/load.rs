@@ -1,0 +1,193 @@
+//! Driving load for a while and measuring it: the part that the timed commands share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use hdrhistogram::Histogram;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::options::{Opt, Options, opt};
+use crate::proc;
+use crate::progress::Progress;
+use crate::report::{Reach, Report};
+use crate::server::Server;
+
+/// Answers that are missing so long after the end are given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long to measure.
+pub(crate) const SECONDS: Opt = opt("seconds", "10", "measured seconds");
+
+/// How long to run before that.
+pub(crate) const WARM_UP: Opt = opt("warm-up", "3", "seconds before the measurement");
+
+/// The time that counts: what ends inside it is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    pub(crate) begin: Instant,
+    pub(crate) end: Instant,
+}
+
+/// What one connection, or all of them, did inside the window.
+pub(crate) struct Tally {
+    /// In microseconds, of what succeeded.
+    pub(crate) latency: Histogram<u64>,
+    pub(crate) done: u64,
+    pub(crate) errors: BTreeMap<String, u64>,
+}
+
+/// What the whole run did and cost.
+pub(crate) struct Measured {
+    pub(crate) tally: Tally,
+    seconds: f64,
+    server_cpu: Option<Duration>,
+    client_cpu: Duration,
+}
+
+/// A request that is made again and again on one connection.
+pub(crate) trait Operation: Send + 'static {
+    /// Makes it once and answers the code.
+    fn once(&mut self) -> impl Future<Output = Result<u32>> + Send;
+
+    /// Opens the connection again after a failure.
+    fn reconnect(&mut self) -> impl Future<Output = Result<()>> + Send;
+}
+
+impl Tally {
+    pub(crate) fn new() -> Tally {
+        Tally { latency: new_histogram(), done: 0, errors: BTreeMap::new() }
+    }
+
+    /// Counts an answer, if it came inside the window.
+    pub(crate) fn note(&mut self, window: &Window, asked: Instant, code: u32) {
+        let now = Instant::now();
+        if now < window.begin || now >= window.end {
+            return;
+        }
+        if code == 0 {
+            self.done += 1;
+            self.latency.saturating_record(micros(now.duration_since(asked)));
+        } else {
+            self.fail(format!("code {code}"));
+        }
+    }
+
+    /// Counts a failure.
+    pub(crate) fn fail(&mut self, kind: String) {
+        *self.errors.entry(kind).or_default() += 1;
+    }
+
+    fn merge(&mut self, other: &Tally) -> Result<()> {
+        self.latency.add(&other.latency)?;
+        self.done += other.done;
+        for (kind, count) in &other.errors {
+            *self.errors.entry(kind.clone()).or_default() += count;
+        }
+        Ok(())
+    }
+}
+
+/// A histogram of microseconds up to two minutes, to three digits.
+pub(crate) fn new_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 120_000_000, 3).expect("the bounds are valid")
+}
+
+/// Whole microseconds, at least one.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1)
+}
+
+/// Runs what `start` spawns through a warm-up and a window, and measures the window.
+pub(crate) async fn measure<F>(server: &Server, options: &Options, start: F) -> Result<Measured>
+where
+    F: FnOnce(Window, Arc<AtomicU64>) -> JoinSet<Result<Tally>>,
+{
+    let warm_up = Duration::from_secs_f64(options.number("warm-up")?);
+    let length = Duration::from_secs_f64(options.number("seconds")?);
+    let begin = Instant::now() + warm_up;
+    let end = begin + length;
+    let progress = Progress::start(options.command.name, None);
+    let mut tasks = start(Window { begin, end }, progress.counter());
+    let me = std::process::id();
+    sleep_until(begin).await;
+    let before = (server.cpu()?, proc::cpu(me)?);
+    sleep_until(end).await;
+    let after = (server.cpu()?, proc::cpu(me)?);
+    let mut tally = Tally::new();
+    let late = end + PATIENCE;
+    while let Some(finished) = timeout_at(late, tasks.join_next()).await.context("the server stopped answering")? {
+        tally.merge(&finished??)?;
+    }
+    let server_cpu = before.0.zip(after.0).map(|(before, after)| after - before);
+    Ok(Measured { tally, seconds: length.as_secs_f64(), server_cpu, client_cpu: after.1 - before.1 })
+}
+
+/// Makes an operation again and again until the window ends.
+pub(crate) async fn closed_loop<O: Operation>(mut operation: O, window: Window, count: Arc<AtomicU64>) -> Result<Tally> {
+    let mut tally = Tally::new();
+    loop {
+        let asked = Instant::now();
+        if asked >= window.end {
+            return Ok(tally);
+        }
+        match operation.once().await {
+            Ok(code) => tally.note(&window, asked, code),
+            Err(error) => {
+                tally.fail(format!("connection: {error}"));
+                operation.reconnect().await?;
+            }
+        }
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Measured {
+    /// Operations a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.tally.done as f64 / self.seconds
+    }
+
+    /// CPU microseconds of the server for one operation.
+    pub(crate) fn server_micros(&self) -> Option<f64> {
+        let cpu = self.server_cpu?;
+        Some(cpu.as_secs_f64() * 1e6 / self.tally.done.max(1) as f64)
+    }
+
+    /// Adds rate, latencies, CPU and errors to a report. `reach` is for the rate and for the CPU of one operation.
+    pub(crate) fn add_to(&self, report: &mut Report, what: &str, reach: (f64, Option<f64>)) {
+        report.add_reach(what, self.rate(), "/s", Reach::AtLeast(reach.0));
+        if let Some(micros) = self.server_micros() {
+            let name = "server CPU each";
+            match reach.1 {
+                Some(most) => report.add_reach(name, micros, "us", Reach::AtMost(most)),
+                None => report.add(name, micros, "us"),
+            }
+        }
+        let client = self.client_cpu.as_secs_f64() * 1e6 / self.tally.done.max(1) as f64;
+        report.add("client CPU each", client, "us");
+        add_latencies(report, "latency", &self.tally.latency);
+        add_errors(report, &self.tally.errors);
+    }
+}
+
+/// Adds p50, p99, p99.9 and the maximum of a histogram of microseconds.
+pub(crate) fn add_latencies(report: &mut Report, what: &str, latency: &Histogram<u64>) {
+    for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
+        let millis = latency.value_at_quantile(quantile) as f64 / 1000.0;
+        report.add(format!("{what} {name}"), millis, "ms");
+    }
+    report.add(format!("{what} max"), latency.max() as f64 / 1000.0, "ms");
+}
+
+/// Adds the number of errors, which should be none, and each kind.
+pub(crate) fn add_errors(report: &mut Report, errors: &BTreeMap<String, u64>) {
+    let total: u64 = errors.values().sum();
+    report.add_reach("errors", total as f64, "", Reach::AtMost(0.0));
+    for (kind, count) in errors {
+        report.add(format!("errors, {kind}"), *count as f64, "");
+    }
+}
