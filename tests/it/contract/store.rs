@@ -1,0 +1,133 @@
+//! An open store of some adapter, with what it stands on.
+
+use std::future::Future;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexo::model::{ConversationId, Draft, GroupId, MsgType, Platform, User, UserId};
+use nexo::store::Stores;
+use nexo::store::embedded::{Embedded, Options, WriterThread};
+use nexo::telemetry::Metrics;
+use tempfile::TempDir;
+
+use crate::support::{unique, within};
+
+/// The adapters that the contract runs on.
+#[derive(Clone, Copy)]
+pub(super) enum Adapter {
+    /// The embedded store, in a folder of its own.
+    Embedded,
+}
+
+/// Runs one promise on a fresh store.
+pub(super) fn run<F>(adapter: Adapter, promise: impl FnOnce(Store) -> F)
+where
+    F: Future<Output = ()>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let whole = tokio::time::timeout(Duration::from_secs(120), promise(Store::fresh(adapter))).await;
+        assert!(whole.is_ok(), "the promise was not looked at within two minutes");
+    });
+}
+
+/// What an adapter keeps its data in, and what has to end before it can be opened again.
+enum Base {
+    Embedded { folder: TempDir, writer: WriterThread },
+}
+
+/// The ports of an open store.
+pub(super) struct Store {
+    ports: Stores,
+    base: Base,
+}
+
+impl Deref for Store {
+    type Target = Stores;
+
+    fn deref(&self) -> &Stores {
+        &self.ports
+    }
+}
+
+impl Store {
+    fn fresh(adapter: Adapter) -> Store {
+        match adapter {
+            Adapter::Embedded => Store::embedded(tempfile::tempdir().expect("a folder")),
+        }
+    }
+
+    fn embedded(folder: TempDir) -> Store {
+        let options = Options { cache_bytes: 8 << 20, batch_max: 64 };
+        let metrics = Arc::new(Metrics::new().expect("metrics"));
+        let (store, writer) = Embedded::open(folder.path(), options, metrics).expect("the store opens");
+        Store { ports: store.stores(), base: Base::Embedded { folder, writer } }
+    }
+
+    /// Ends it and opens it again on the same data. Nobody else may hold a port any more.
+    pub(super) async fn reopened(self) -> Store {
+        let Store { ports, base } = self;
+        drop(ports);
+        match base {
+            Base::Embedded { folder, writer } => {
+                within("the end of the writer: does the test still hold a port?", writer.ended().cancelled()).await;
+                writer.join();
+                Store::embedded(folder)
+            }
+        }
+    }
+
+    /// A new registered user.
+    pub(super) async fn person(&self, name: &str) -> UserId {
+        let id = user_id(name);
+        assert!(self.users.create(user(&id)).await.expect("stored"), "{id} is taken");
+        id
+    }
+}
+
+/// An id that nobody has.
+pub(super) fn user_id(name: &str) -> UserId {
+    UserId::parse(&unique(name)).expect("a valid user id")
+}
+
+/// An id that no group has.
+pub(super) fn group_id() -> GroupId {
+    GroupId::from_number(rand::random_range(1..u64::MAX / 2))
+}
+
+/// A user with this id, as it registers.
+pub(super) fn user(id: &UserId) -> User {
+    User {
+        id: id.clone(),
+        nickname: format!("{id} 名"),
+        avatar: "a.png".to_owned(),
+        extra: String::new(),
+        password_hash: "$argon2id$..".to_owned(),
+        created_at_ms: 1_000,
+        updated_at_ms: 1_000,
+    }
+}
+
+/// The draft of a text with a new client_msg_id.
+pub(super) fn draft(sender: &UserId, conversation: &ConversationId, words: &str) -> Draft {
+    let mut fingerprint = [0; 16];
+    for (at, byte) in words.bytes().enumerate() {
+        fingerprint[at % 16] ^= byte.rotate_left(u32::try_from(at / 16 % 8).expect("below 8"));
+    }
+    Draft {
+        sender: sender.clone(),
+        origin: Platform::Web,
+        client_msg_id: unique("m").into(),
+        conversation: conversation.clone(),
+        msg_type: MsgType::Text,
+        content: serde_json::json!({ "text": words }).to_string().into(),
+        fingerprint,
+        now_ms: 5_000,
+    }
+}
+
+/// A hook for changes of which nobody is told.
+pub(super) fn nobody<T: 'static>() -> nexo::store::OnCommit<T> {
+    Box::new(|_| {})
+}

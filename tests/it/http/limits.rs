@@ -1,0 +1,141 @@
+//! What is bounded, and what is said past a bound.
+
+use futures_util::future::join_all;
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn login(id: &str, password: &str) -> Value {
+    json!({ "user_id": id, "password": password, "platform_id": 5 })
+}
+
+/// 429 with 1006, and in how many seconds to come back.
+#[track_caller]
+fn assert_too_many(reply: &Reply) {
+    reply.refused_with(429, 1006);
+    let seconds: u64 = reply.header("retry-after").parse().unwrap_or_else(|_| panic!("retry-after of {reply:?}"));
+    assert!((1..=60).contains(&seconds), "{seconds}");
+}
+
+e2e! {
+    // Code 1006.
+    with(limits.enabled = "true", limits.login_failures_per_minute = "3")
+    async fn too_many_wrong_passwords_for_one_account_are_1006(world: World) {
+        let [ann, bob] = world.people().await;
+        for _ in 0..3 {
+            world.visitor().post("/auth/login", login(&ann.id, "wrong password")).await.refused(2008);
+        }
+        assert_too_many(&world.visitor().post("/auth/login", login(&ann.id, "wrong password")).await);
+        world.visitor().post("/auth/login", login(&bob.id, "wrong password")).await.refused(2008);
+        bob.on(5).await.get("/user/info").await.ok();
+        ann.get("/user/info").await.ok();
+    }
+
+    with(limits.enabled = "true", limits.auth_burst = "6", limits.auth_per_second = "1")
+    async fn too_many_registrations_from_one_address_are_1006_for_a_moment(world: World) {
+        let [ann, bob] = world.people().await;
+        let register = async || {
+            let body = json!({ "nickname": "n", "password": "123456" });
+            world.visitor().post("/auth/register", body).await
+        };
+        let refused = eventually("a refusal", async || {
+            let reply = register().await;
+            (reply.code() != 0).then_some(reply)
+        })
+        .await;
+        assert_too_many(&refused);
+        ann.send(&bob, "messages go on").await;
+        eventually("the end of the limit", async || (register().await.code() == 0).then_some(())).await;
+    }
+
+    with(limits.enabled = "true")
+    async fn the_default_limits_let_200_registrations_through_at_once(world: World) {
+        let body = |n: usize| json!({ "nickname": format!("n{n}"), "password": "123456" });
+        let replies = join_all((0..200).map(|n| world.visitor().post("/auth/register", body(n)))).await;
+        assert!(replies.iter().all(|reply| reply.code() == 0), "{:?}", replies.iter().find(|reply| reply.code() != 0));
+    }
+
+    with(limits.auth_burst = "1", limits.auth_per_second = "1", limits.login_failures_per_minute = "1")
+    async fn limits_that_are_off_refuse_nobody(world: World) {
+        let [ann] = world.people().await;
+        for _ in 0..5 {
+            world.visitor().post("/auth/login", login(&ann.id, "wrong password")).await.refused(2008);
+        }
+        world.crowd(5).await;
+    }
+
+    with(auth.hash_threads = "1", auth.hash_queue = "1")
+    async fn logins_past_the_hash_queue_are_1006_and_messages_go_on(world: World) {
+        let [ann] = world.people().await;
+        let logins = join_all((0..32).map(|_| world.visitor().post("/auth/login", login(&ann.id, "wrong password"))));
+        let (logins, message) = tokio::join!(logins, ann.post("/msg/send", ann.draft(&ann, "meanwhile")));
+        message.ok();
+        assert!(logins.iter().any(|reply| reply.code() == 2008), "somebody is served");
+        let refused: Vec<&Reply> = logins.iter().filter(|reply| reply.code() != 2008).collect();
+        assert!(!refused.is_empty(), "nobody was refused");
+        refused.into_iter().for_each(assert_too_many);
+    }
+
+    with(limits.member_ids = "3")
+    async fn more_member_ids_than_the_setting_are_1001(world: World) {
+        let [ann] = world.people().await;
+        let crowd = world.crowd(4).await;
+        let ids: Vec<&str> = crowd.iter().map(|person| person.id.as_str()).collect();
+        ann.post("/group/create", json!({ "name": "g", "member_ids": ids })).await.refused_field("member_ids");
+        ann.post("/group/create", json!({ "name": "g", "member_ids": ids[..3] })).await.ok();
+    }
+
+    with(limits.group_members = "3")
+    async fn a_full_group_takes_nobody_more(world: World) {
+        let [ann, bob, cho, dan] = world.people().await;
+        let ids = [&bob.id, &cho.id, &dan.id];
+        let body = json!({ "name": "g", "member_ids": ids });
+        let refused = ann.post("/group/create", body).await;
+        assert!(![0, 1002].contains(&refused.code()), "{refused:?}");
+        assert!(bob.conversations().await.is_empty());
+        let group = ann.group(&[&bob, &cho]).await;
+        let refused = dan.join(&group).await;
+        assert!(![0, 1002].contains(&refused.code()), "{refused:?}");
+        assert_eq!(ann.group_info(&group).await["member_count"], 3);
+        assert!(dan.conversations().await.is_empty());
+        cho.quit(&group).await.done();
+        dan.join(&group).await.done();
+    }
+
+    with(limits.content_bytes = "100")
+    async fn a_content_over_the_setting_is_1001(world: World) {
+        let [ann, bob] = world.people().await;
+        ann.send(&bob, &"x".repeat(80)).await;
+        ann.post("/msg/send", ann.draft(&bob, &"x".repeat(100))).await.refused_field("content");
+    }
+
+    with(server.body_limit_bytes = "1024", limits.content_bytes = "512")
+    async fn a_body_over_the_setting_is_413(world: World) {
+        let [ann] = world.people().await;
+        let body = json!({ "extra": "x".repeat(1024) });
+        ann.put("/user/update", body).await.refused_with(413, 1001);
+        ann.put("/user/update", json!({ "extra": "x".repeat(900) })).await.ok();
+    }
+
+    with(auth.password_min_bytes = "10")
+    async fn a_password_under_the_setting_is_1001(world: World) {
+        let body = |password: &str| json!({ "nickname": "n", "password": password });
+        world.visitor().post("/auth/register", body("123456789")).await.refused_field("password");
+        world.visitor().post("/auth/register", body("1234567890")).await.ok();
+    }
+
+    with(server.max_connections = "20")
+    async fn connections_over_the_setting_wait_or_end_and_come_back(world: World) {
+        let mut held = Vec::new();
+        for _ in 0..40 {
+            held.push(world.visitor().tcp().await);
+        }
+        drop(held);
+        eventually("a free connection", async || {
+            let reply = world.visitor().call(Method::GET, "/health").try_send().await;
+            reply.is_ok_and(|reply| reply.status == 200).then_some(())
+        })
+        .await;
+    }
+}

@@ -1,0 +1,9 @@
+//! Every test that is not beside the code it tests: the real binary over real sockets, and the rules of the house.
+
+mod codes;
+mod contract;
+mod docs;
+mod http;
+mod support;
+mod tidy;
+mod ws;
