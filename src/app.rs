@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 pub use healthcheck::healthcheck;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, Store};
 use crate::domain::{
     Auth, AuthSettings, Conversations, GroupLimits, Groups, History, Keys, Live, Passwords, Quota, Sending, Signer,
     TokenSettings, Users,
@@ -140,7 +140,8 @@ impl Server {
 }
 
 fn store_options(config: &Config) -> embedded::Options {
-    embedded::Options { cache_bytes: config.store.cache_bytes, batch_max: config.store.batch_max }
+    let Store { cache_bytes, recent_bytes, batch_max, .. } = config.store.clone();
+    embedded::Options { cache_bytes, recent_bytes, batch_max }
 }
 
 fn push_limits(Config { ws, limits, .. }: &Config) -> push::Limits {

@@ -1,6 +1,6 @@
 //! The one configuration: defaults, then a TOML file, then the environment.
 //!
-//! Each setting stands once, in [`sections`]: its name, type, default and what it means. The reference page and the checks
+//! Each setting stands once, in `sections!`: its name, type, default and what it means. The reference page and the checks
 //! of the environment are made from that.
 
 mod load;
@@ -103,6 +103,8 @@ sections! {
         data: PathBuf = PathBuf::from("nexo-data"),
         /// Memory for data that was read, in bytes.
         cache_bytes: u64 = 64 << 20,
+        /// Memory for the last messages of conversations that are being talked in, in bytes.
+        recent_bytes: usize = 32 << 20,
         /// The most changes that share one sync to disk.
         batch_max: usize = 512,
     }

@@ -8,6 +8,10 @@ use nexo::app::{self, Failure};
 use nexo::config::{self, Config};
 use nexo::telemetry;
 
+/// Half of a pull of 50 messages is allocations; see docs/performance.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const HELP: &str = "\
 nexo, a self-hosted instant-messaging backend
 

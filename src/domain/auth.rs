@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::fields;
 use super::limits::{Quota, RateLimiter};
 use super::passwords::Passwords;
-use super::tokens::Signer;
+use super::tokens::{self, Signer};
 use crate::clock::Clock;
 use crate::error::{Code, Error, OrCode, Result};
 use crate::model::{Caller, CloseReason, Platform, Session, User, UserId};
@@ -163,7 +163,7 @@ impl Auth {
         let session = self.sessions.find(&caller.user, caller.platform).await?;
         Ok(match session {
             Some(session) if session.jti != caller.jti => Some(CloseReason::Replaced),
-            Some(session) if session.expires_at_ms > self.clock.now_ms() => None,
+            Some(session) if !tokens::is_over(session.expires_at_ms, self.clock.now_ms()) => None,
             _ => Some(CloseReason::TokenEnded),
         })
     }

@@ -6,6 +6,9 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::model::MsgType;
 
+/// What a content must be, in words.
+const EXPECTED: &str = "expects a JSON object, at most 128 levels deep, with numbers that a double can hold";
+
 /// Numbers of the contents that are known: none may be below zero.
 const NUMBERS: [&str; 8] = [
     "image_width",
@@ -24,7 +27,7 @@ pub(super) fn check(msg_type: MsgType, content: &str, max_bytes: usize) -> Resul
         return Err(Error::invalid("content", &format!("expects at most {max_bytes} bytes")));
     }
     let Ok(Value::Object(fields)) = serde_json::from_str(content) else {
-        return Err(Error::invalid("content", "expects a JSON object"));
+        return Err(Error::invalid("content", EXPECTED));
     };
     match msg_type {
         MsgType::Text => text(&fields, "text")?,

@@ -27,7 +27,7 @@ pub struct Pull {
 #[derive(Debug)]
 pub struct Page {
     /// The messages.
-    pub messages: Vec<Message>,
+    pub messages: Vec<Arc<Message>>,
     /// The highest seq that the caller may see.
     pub max_seq: u64,
 }

@@ -81,7 +81,7 @@ impl Live {
                 Entry::Event(parcel) => parcels.push((id, parcel)),
                 Entry::Message { conversation, seq } => {
                     let found = self.messages.range(&conversation, seq, seq, 1).await?;
-                    let push = found.into_iter().next().map(|message| Push::Message { message: Arc::new(message), origin });
+                    let push = found.into_iter().next().map(|message| Push::Message { message, origin });
                     parcels.extend(push.map(|push| (id, Parcel::new(push))));
                 }
             }

@@ -11,6 +11,11 @@ use crate::model::{Caller, Platform, Session, UserId};
 /// How far clocks may differ: a token is good for this much longer than it says.
 const LEEWAY_MS: i64 = 5_000;
 
+/// Whether a token that expires then is over now.
+pub(super) fn is_over(expires_at_ms: i64, now_ms: i64) -> bool {
+    expires_at_ms.saturating_add(LEEWAY_MS) <= now_ms
+}
+
 /// What tokens say of where they come from, and how long they live.
 #[derive(Debug, Clone)]
 pub struct TokenSettings {
@@ -97,7 +102,7 @@ impl Signer {
         })?;
         let Claims { user_id, platform_id, jti, exp, .. } = claims.claims;
         let expires_at_ms = exp.saturating_mul(1_000);
-        if expires_at_ms.saturating_add(LEEWAY_MS) <= now_ms {
+        if is_over(expires_at_ms, now_ms) {
             return Err(Code::TokenExpired.into());
         }
         let user = UserId::parse(&user_id).or_code(Code::TokenInvalid)?;

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
 use super::BodyLimits;
@@ -75,15 +76,31 @@ where
                 return Err(refusal.with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
             }
         }
-        let body = Limited::new(request.into_body(), limits.bytes).collect();
-        let Ok(body) = tokio::time::timeout(limits.time, body).await else {
+        let Ok(body) = tokio::time::timeout(limits.time, read(request.into_body(), limits.bytes)).await else {
             return Err(Error::invalid("body", "expects to be sent faster").with_status(StatusCode::REQUEST_TIMEOUT));
         };
-        let body = body.map_err(|error| match error.is::<http_body_util::LengthLimitError>() {
-            true => Error::invalid("body", &format!("expects at most {} bytes", limits.bytes))
-                .with_status(StatusCode::PAYLOAD_TOO_LARGE),
-            false => Error::invalid("body", "ended too early"),
-        })?;
-        wire::decode(&body.to_bytes()).map(Self)
+        wire::decode(&body?).map(Self)
     }
+}
+
+/// How much of a body that is too large is still read, so that its client sees the answer and not a broken connection.
+const DISCARDED_BYTES: usize = 1 << 20;
+
+/// A body of at most `max` bytes.
+async fn read(mut body: Body, max: usize) -> Result<Vec<u8>> {
+    let (mut bytes, mut size) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Error::invalid("body", "ended too early"))?;
+        let data = frame.into_data().unwrap_or_default();
+        size += data.len();
+        if size <= max {
+            bytes.extend_from_slice(&data);
+        } else if size > max + DISCARDED_BYTES {
+            break;
+        }
+    }
+    if size <= max {
+        return Ok(bytes);
+    }
+    Err(Error::invalid("body", &format!("expects at most {max} bytes")).with_status(StatusCode::PAYLOAD_TOO_LARGE))
 }

@@ -96,7 +96,7 @@ impl Hub {
                 index.groups.entry(group).or_default().entry(presence.user.clone()).or_insert(seat);
             }
             if muted {
-                state.muted.insert(conversation);
+                state.muted.entry(conversation).or_insert(true);
             }
         }
     }
@@ -161,10 +161,10 @@ impl Hub {
     fn concerned(&self, group: GroupId, users: &[UserId]) -> Vec<Arc<Presence>> {
         let index = lock(&self.index);
         let seats = index.groups.get(&group);
-        let seated = seats.into_iter().flat_map(HashMap::values).map(|seat| Arc::clone(&seat.presence));
-        let mut present: Vec<_> = seated.collect();
+        let open = seats.into_iter().flat_map(HashMap::values).filter(|seat| seat.windows.is_open());
+        let mut present: Vec<_> = open.map(|seat| Arc::clone(&seat.presence)).collect();
         for user in users {
-            let seated = seats.is_some_and(|seats| seats.contains_key(user));
+            let seated = seats.and_then(|seats| seats.get(user)).is_some_and(|seat| seat.windows.is_open());
             present.extend(index.users.get(user).filter(|_| !seated).cloned());
         }
         present
@@ -200,7 +200,8 @@ impl Bus for Hub {
             for member in &update.members {
                 let Some(presence) = users.get(&member.user) else { continue };
                 let seats = groups.entry(update.group.id).or_default();
-                if member.windows.is_open() {
+                // What is being read from the store may be older: until it is here, an end has to be remembered too.
+                if member.windows.is_open() || !presence.subscribed.initialized() {
                     let seat = Seat { presence: Arc::clone(presence), windows: member.windows.clone() };
                     seats.insert(member.user.clone(), seat);
                 } else {
@@ -217,9 +218,11 @@ impl Bus for Hub {
     fn settings_changed(&self, user: &UserId, conversation: &Conversation) {
         let presence = lock(&self.index).users.get(user).cloned();
         if let Some(presence) = presence {
+            let (muted, loaded) = (conversation.receive == ReceiveOption::Mute, presence.subscribed.initialized());
             let mut state = lock(&presence.state);
-            if conversation.receive == ReceiveOption::Mute {
-                state.muted.insert(conversation.id.clone());
+            // What is being read from the store may be older: until it is here, "not muted" has to be remembered too.
+            if muted || !loaded {
+                state.muted.insert(conversation.id.clone(), muted);
             } else {
                 state.muted.remove(&conversation.id);
             }
@@ -277,3 +280,6 @@ impl Bus for Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

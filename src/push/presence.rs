@@ -1,6 +1,6 @@
 //! A user who is present: online, or gone for less than the log lives.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
@@ -22,7 +22,8 @@ pub(super) struct Audience {
 pub(super) struct State {
     pub(super) log: Log,
     pub(super) connections: Vec<Arc<Connection>>,
-    pub(super) muted: HashSet<ConversationId>,
+    /// Whether the user wants no pushes of a conversation, for those where it ever said so.
+    pub(super) muted: HashMap<ConversationId, bool>,
     /// Since when there is no connection.
     pub(super) gone_since_ms: i64,
     /// Removed from the hub: nobody may attach to it any more.
@@ -40,7 +41,7 @@ pub(super) struct Presence {
 
 impl Presence {
     pub(super) fn new(user: UserId, log: Log, now_ms: i64) -> Self {
-        let state = State { log, connections: Vec::new(), muted: HashSet::new(), gone_since_ms: now_ms, retired: false };
+        let state = State { log, connections: Vec::new(), muted: HashMap::new(), gone_since_ms: now_ms, retired: false };
         Self { user, state: Mutex::new(state), subscribed: OnceCell::new() }
     }
 
@@ -64,7 +65,6 @@ impl Presence {
 
     /// Whether the user wants no pushes of `conversation`.
     pub(super) fn mutes(&self, conversation: &ConversationId) -> bool {
-        let state = lock(&self.state);
-        !state.muted.is_empty() && state.muted.contains(conversation)
+        lock(&self.state).muted.get(conversation).copied().unwrap_or(false)
     }
 }

@@ -28,7 +28,7 @@ pub trait Messages: Send + Sync {
         first: u64,
         last: u64,
         limit: usize,
-    ) -> Result<Vec<Message>, StoreError>;
+    ) -> Result<Vec<Arc<Message>>, StoreError>;
 
     /// How far the conversation has come, whoever may see it.
     async fn extent(&self, conversation: &ConversationId) -> Result<Extent, StoreError>;

@@ -133,8 +133,10 @@ mod tests {
 
     #[test]
     fn a_page_also_has_the_text() {
-        let pulled =
-            Page { messages: vec![message(r#"{"text":"你好"}"#), message(r#"{"text":"a","text":"b"}"#)], max_seq: 9 };
+        let pulled = Page {
+            messages: vec![message(r#"{"text":"你好"}"#).into(), message(r#"{"text":"a","text":"b"}"#).into()],
+            max_seq: 9,
+        };
         let answer: Value = serde_json::from_slice(&page(&pulled)).expect("JSON");
         assert_eq!(answer["data"]["max_seq"], 9);
         assert_eq!(answer["data"]["messages"][0]["content_text"], "你好");

@@ -83,7 +83,9 @@ fn broken(error: axum::Error) -> End {
     match error.into_inner().downcast_ref::<Cause>() {
         Some(Cause::Capacity(_)) => End::Broken(1009),
         Some(Cause::Utf8(_)) => End::Broken(1007),
-        Some(Cause::Protocol(cause)) if !matches!(cause, tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
+        Some(Cause::Protocol(cause))
+            if !matches!(cause, tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) =>
+        {
             End::Broken(1002)
         }
         _ => End::Gone,

@@ -1,6 +1,6 @@
 //! The WebSocket door: the handshake, one task for each connection, frames.
 //!
-//! [`session`] knows frames and no socket; [`connection`] owns the socket and knows no rule.
+//! `session` knows frames and no socket; `connection` owns the socket and knows no rule.
 
 mod connection;
 mod session;

@@ -17,7 +17,7 @@ const CODES: [(u16, Happens); 34] = [
     (1001, In("http/transport.rs", "a_body_is_a_json_object")),
     (1002, In("http/full_disk.rs", "full_disk")),
     (1003, Never("2001, 2002 and 2003 say more exactly why a caller is not authorised")),
-    (1004, Never("nobody is banned from anything: 1007 and 3003-3008 say what is missing")),
+    (1004, In("http/limits.rs", "a_full_group_takes_nobody_more_and_answers_1004")),
     (1005, In("http/transport.rs", "an_unknown_route_is_404_and_1005")),
     (1006, In("http/limits.rs", "too_many_wrong_passwords_for_one_account_are_1006")),
     (1007, In("http/pull.rs", "a_conversation_of_others_is_1007_whether_or_not_it_exists")),

@@ -1,6 +1,7 @@
 //! Groups and their members in the embedded store.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -44,7 +45,7 @@ impl Groups for Embedded {
             match rule(&state) {
                 Ok(update) => {
                     store(tx, &update)?;
-                    Ok(Decision::Changed(update))
+                    Ok(Decision::Changed(Arc::new(update)))
                 }
                 Err(error) => {
                     // A caller that has gone away wants no answer.
@@ -60,7 +61,7 @@ impl Groups for Embedded {
         };
         match self.writer.change(change, Some(Box::new(hook))).await? {
             Decision::NoGroup => Ok(None),
-            Decision::Changed(update) => Ok(Some(Ok(update.group))),
+            Decision::Changed(update) => Ok(Some(Ok(update.group.clone()))),
             Decision::Refused => {
                 let lost = |_| StoreError::Unavailable("the rule's answer was lost".to_owned());
                 refusal.await.map(|error| Some(Err(error))).map_err(lost)
@@ -88,7 +89,7 @@ impl Groups for Embedded {
 enum Decision {
     NoGroup,
     Refused,
-    Changed(GroupUpdate),
+    Changed(Arc<GroupUpdate>),
 }
 
 fn state(tx: &Tx<'_>, group: GroupId, users: &[UserId]) -> Result<Option<GroupState>, StoreError> {

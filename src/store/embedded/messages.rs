@@ -15,8 +15,10 @@ use crate::store::{Admit, Messages, OnCommit, StoreError};
 #[async_trait]
 impl Messages for Embedded {
     async fn append(&self, draft: Draft, admit: Admit, committed: OnCommit<Arc<Message>>) -> Result<Appended, StoreError> {
-        let hook = |appended: &Appended| {
+        let core = Arc::clone(&self.core);
+        let hook = move |appended: &Appended| {
             if let Appended::New(message) = appended {
+                core.recent.push(message);
                 committed(message);
             }
         };
@@ -29,9 +31,12 @@ impl Messages for Embedded {
         first: u64,
         last: u64,
         limit: usize,
-    ) -> Result<Vec<Message>, StoreError> {
+    ) -> Result<Vec<Arc<Message>>, StoreError> {
         if first > last {
             return Ok(Vec::new());
+        }
+        if let Some(found) = self.core.recent.range(conversation, first, last, limit) {
+            return Ok(found);
         }
         let view = self.core.view().await?;
         let range = keys::message(conversation, first).bytes..=keys::message(conversation, last).bytes;
@@ -40,7 +45,8 @@ impl Messages for Embedded {
             let (key, row) = row?;
             let seq = key.last_chunk().map(|seq| u64::from_be_bytes(*seq));
             let seq = seq.ok_or_else(|| StoreError::Corrupt("a message has no seq".to_owned()))?;
-            found.push(rows::decode::<MessageRow<'_>>(&row)?.into_message(conversation.clone(), seq)?);
+            let message = rows::decode::<MessageRow<'_>>(&row)?.into_message(conversation.clone(), seq)?;
+            found.push(Arc::new(message));
         }
         Ok(found)
     }

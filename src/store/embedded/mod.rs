@@ -10,6 +10,7 @@ mod groups;
 mod journal;
 mod keys;
 mod messages;
+mod recent;
 mod rows;
 mod sessions;
 mod tables;
@@ -30,6 +31,7 @@ pub use folder::OpenError;
 use super::{Health, StoreError, Stores};
 use crate::telemetry::Metrics;
 use folder::Folder;
+use recent::Recent;
 use tables::{Tables, View};
 use writer::Writer;
 
@@ -38,6 +40,8 @@ use writer::Writer;
 pub struct Options {
     /// Memory for blocks that were read, in bytes.
     pub cache_bytes: u64,
+    /// Memory for the last messages of conversations that are being talked in, in bytes.
+    pub recent_bytes: usize,
     /// The most changes that share one sync.
     pub batch_max: usize,
 }
@@ -57,6 +61,7 @@ struct Core {
     /// Since when the writer has been at its present batch; `None` while it waits for one.
     busy: Mutex<Option<Instant>>,
     ended: CancellationToken,
+    recent: Recent,
     metrics: Arc<Metrics>,
 }
 
@@ -138,6 +143,7 @@ impl Embedded {
             ready: AtomicBool::new(true),
             busy: Mutex::new(None),
             ended: ended.clone(),
+            recent: Recent::new(options.recent_bytes),
             metrics,
         });
         core.set_ready(true);

@@ -278,11 +278,17 @@ impl<'a> MessageRow<'a> {
     }
 
     pub(super) fn into_message(self, conversation: ConversationId, seq: u64) -> Result<Message, StoreError> {
+        // Of most messages the sender is one of a pair whose ids are at hand.
+        let sender = match &conversation {
+            ConversationId::Single { low, .. } if low.as_str() == self.sender => low.clone(),
+            ConversationId::Single { high, .. } if high.as_str() == self.sender => high.clone(),
+            _ => user_id(self.sender)?,
+        };
         Ok(Message {
             conversation,
             seq,
             client_msg_id: Arc::from(self.client_msg_id),
-            sender: user_id(self.sender)?,
+            sender,
             msg_type: MsgType::from_number(self.msg_type.into()).ok_or_else(|| bad("message type"))?,
             content: Arc::from(self.content),
             send_at_ms: self.send_at_ms,

@@ -52,7 +52,8 @@ impl Tables {
     /// Makes a store. One that was not finished, because the process was killed, is made anew.
     fn make(folder: &Folder, cache_bytes: u64) -> Result<(), OpenError> {
         let (unfinished, store) = (folder.unfinished(), folder.store());
-        let failed = |error: &dyn std::fmt::Display| OpenError(format!("cannot make the store {}: {error}", store.display()));
+        let failed =
+            |error: &dyn std::fmt::Display| OpenError(format!("cannot make the store {}: {error}", store.display()));
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished).map_err(|error| failed(&error))?;
         }

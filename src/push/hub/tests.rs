@@ -1,0 +1,144 @@
+//! The hub against a store that answers late.
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::model::{
+    ConversationState, Group, GroupChange, GroupFields, GroupStatus, Member, MemberStatus, MsgType, Role, Settings,
+};
+use crate::push::Taken;
+use crate::store::OnCommit;
+use tokio::sync::Semaphore;
+
+/// Conversations as they were when somebody began to read them, told only when the test lets it.
+struct Slow {
+    subscriptions: Vec<Subscription>,
+    asked: Semaphore,
+    told: Semaphore,
+}
+
+#[async_trait]
+impl Conversations for Slow {
+    async fn list(&self, _: &UserId) -> Result<Vec<ConversationState>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn find(&self, _: &UserId, _: &ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        Ok(None)
+    }
+
+    async fn subscriptions(&self, _: &UserId) -> Result<Vec<Subscription>, StoreError> {
+        self.asked.add_permits(1);
+        self.told.acquire().await.expect("open").forget();
+        Ok(self.subscriptions.clone())
+    }
+
+    async fn update(
+        &self,
+        _: &UserId,
+        _: &ConversationId,
+        _: Settings,
+        _: OnCommit<Conversation>,
+    ) -> Result<Option<()>, StoreError> {
+        Ok(None)
+    }
+
+    async fn mark_read(
+        &self,
+        _: &UserId,
+        _: &ConversationId,
+        _: u64,
+        _: OnCommit<Conversation>,
+    ) -> Result<Option<()>, StoreError> {
+        Ok(None)
+    }
+}
+
+const GROUP: u64 = 7;
+
+fn user(name: &str) -> UserId {
+    UserId::parse(name).expect("valid")
+}
+
+fn quit_of(name: &str, windows: Windows) -> GroupUpdate {
+    let id = GroupId::from_number(GROUP);
+    let group = Group {
+        id,
+        fields: GroupFields::default(),
+        status: GroupStatus::Normal,
+        creator: user("owner"),
+        owner: user("owner"),
+        member_count: 1,
+        next_member_id: 3,
+        created_at_ms: 0,
+        updated_at_ms: 0,
+    };
+    let member = Member {
+        id: 2,
+        user: user(name),
+        nickname: String::new(),
+        role: Role::Member,
+        status: MemberStatus::Quit,
+        joined_at_ms: 0,
+        inviter: None,
+        windows,
+    };
+    let change = GroupChange { group: id, change: "quit", operator: user(name), users: vec![user(name)] };
+    GroupUpdate { group, members: vec![member], change }
+}
+
+fn message(conversation: ConversationId, seq: u64) -> Push {
+    let message = Message {
+        conversation,
+        seq,
+        client_msg_id: "id".into(),
+        sender: user("owner"),
+        msg_type: MsgType::Text,
+        content: "{}".into(),
+        send_at_ms: 0,
+    };
+    Push::Message { message: Arc::new(message), origin: Platform::Web }
+}
+
+#[tokio::test]
+async fn what_changes_while_a_user_comes_online_is_not_undone() {
+    let group = ConversationId::Group(GroupId::from_number(GROUP));
+    let muted = ConversationId::single(&user("ann"), &user("owner"));
+    let store = Arc::new(Slow {
+        subscriptions: vec![
+            Subscription { conversation: group.clone(), windows: Windows::whole(), muted: false },
+            Subscription { conversation: muted.clone(), windows: Windows::whole(), muted: true },
+        ],
+        asked: Semaphore::new(0),
+        told: Semaphore::new(0),
+    });
+    let limits = Limits {
+        queue_bytes: 1 << 20,
+        recovery_bytes: 1 << 20,
+        log_entries: 10,
+        log_ttl_ms: 1_000,
+        connections_per_user: 1,
+        heartbeat_ms: 1_000,
+        silence_ms: 2_000,
+    };
+    let metrics = Arc::new(Metrics::new().expect("metrics"));
+    let hub = Arc::new(Hub::new(limits, store.clone(), Arc::new(ManualClock::at(0)), metrics));
+    let caller = Caller { user: user("ann"), platform: Platform::Web, jti: "t".to_owned(), expires_at_ms: 9 };
+    let attaching = tokio::spawn({
+        let hub = Arc::clone(&hub);
+        async move { hub.attach(Attach { caller, events: false, after: None }).await }
+    });
+    store.asked.acquire().await.expect("open").forget();
+    // The store's answer is on its way; meanwhile ann leaves the group at seq 1 and wants pushes of owner again.
+    let mut left = Windows::whole();
+    left.close(1);
+    hub.group_changed(&quit_of("ann", left));
+    let row = Conversation::new(muted.clone(), Windows::whole(), 0);
+    hub.settings_changed(&user("ann"), &row);
+    store.told.add_permits(1);
+    let attached = attaching.await.expect("no panic").expect("the store answers").expect("room");
+    hub.publish(message(group, 2));
+    hub.publish(message(muted.clone(), 1));
+    let Taken::Frames(frames) = attached.connection.take() else { panic!("ann is told of nothing") };
+    let told: Vec<_> = frames.iter().map(|frame| frame.parcel.push().clone()).collect();
+    assert!(matches!(&told[..], [Push::Message { message, .. }] if message.conversation == muted), "{told:?}");
+}
