@@ -22,11 +22,12 @@ use crate::domain::{
 };
 use crate::http::{self, BodyLimits, Listener, Readiness, ServeLimits, Services};
 use crate::lifecycle;
+use crate::model::CloseReason;
 use crate::push::{self, Bus, Hub, Sweeper};
 use crate::store::Stores;
 use crate::store::embedded::{self, Embedded, WriterThread};
 use crate::telemetry::Metrics;
-use crate::ws::{self, Sockets};
+use crate::ws::Sockets;
 
 /// A frame may be this much larger than a body: its id, its op, its braces.
 const FRAME_EXTRA_BYTES: usize = 4_096;
@@ -47,18 +48,20 @@ impl Failure {
 
 /// Runs a server until it is told to stop.
 pub async fn serve(config: Config) -> Result<(), Failure> {
+    lifecycle::raise_descriptors(config.server.max_connections);
     let soft = CancellationToken::new();
     lifecycle::watch_signals(soft.clone()).await.map_err(Failure::of)?;
     let server = Server::start(&config).await?;
     server.announce(&config);
-    let ended = server.writer.ended();
-    tokio::select! {
-        () = soft.cancelled() => {}
-        () = ended.cancelled() => {}
-    }
-    let failed = ended.is_cancelled();
+    let (writer, vital) = (server.writer.ended(), server.vital.clone());
+    let failure = tokio::select! {
+        () = soft.cancelled() => None,
+        () = writer.cancelled() => Some("the store's writer ended; the log says why"),
+        () = server.writer.stuck() => Some("the store's writer waits for a write that does not end; start again"),
+        () = vital.cancelled() => Some("a vital task ended; the log says why"),
+    };
     server.stop(&config).await;
-    if failed { Err(Failure("the store's writer ended; see the log".to_owned())) } else { Ok(()) }
+    failure.map_or(Ok(()), |sentence| Err(Failure(sentence.to_owned())))
 }
 
 struct Server {
@@ -66,6 +69,8 @@ struct Server {
     hub: Arc<Hub>,
     readiness: Arc<Readiness>,
     writer: WriterThread,
+    /// Cancelled when a task has ended that the server cannot do without.
+    vital: CancellationToken,
     /// Cancelled when nothing new is accepted.
     stop: CancellationToken,
     requests: TaskTracker,
@@ -75,7 +80,7 @@ struct Server {
 impl Server {
     async fn start(config: &Config) -> Result<Self, Failure> {
         let metrics = Arc::new(Metrics::new().map_err(Failure::of)?);
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let data = &config.store.data;
         let opened = Embedded::open(data, store_options(config), Arc::clone(&metrics)).map_err(Failure::of)?;
         let (store, writer) = opened;
@@ -89,9 +94,11 @@ impl Server {
         let base = Base { stores, bus: hub.clone(), clock: clock.clone(), metrics };
         let services = base.services(config, data, &readiness, (websockets.clone(), stop.clone()))?;
         let sweeper = Sweeper::new(Arc::clone(&hub), clock);
-        requests.spawn(sweeper.run(stop.clone()));
-        requests.spawn(listener.run(http::router(services), requests.clone(), stop.clone()));
-        Ok(Self { address, hub, readiness, writer, stop, requests, websockets })
+        let vital = CancellationToken::new();
+        requests.spawn(lifecycle::vital(sweeper.run(stop.clone()), vital.clone()));
+        let listening = listener.run(http::router(services), requests.clone(), stop.clone());
+        requests.spawn(lifecycle::vital(listening, vital.clone()));
+        Ok(Self { address, hub, readiness, writer, vital, stop, requests, websockets })
     }
 
     /// Says what runs, where, and what to do with it.
@@ -117,7 +124,7 @@ impl Server {
         self.websockets.close();
         let time = Duration::from_millis(config.server.drain_ms);
         let drained = async {
-            ws::drain(&self.hub, time.mul_f64(0.7)).await;
+            self.hub.close_all(CloseReason::Restarting, time.mul_f64(0.7)).await;
             self.websockets.wait().await;
             self.requests.wait().await;
         };
@@ -200,6 +207,7 @@ impl Base {
             metrics: metrics.clone(),
             heartbeat_ms: config.ws.heartbeat_ms,
             frame_bytes: config.server.body_limit_bytes + FRAME_EXTRA_BYTES,
+            answer_bytes: History::page_bytes(config.limits.content_bytes),
             tracker,
             stop,
         };

@@ -1,16 +1,19 @@
 //! Time and random ids, passed in so that rules are pure and tests can turn the clock.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Where a rule gets the time and fresh ids from.
 pub trait Clock: Send + Sync {
     /// Milliseconds since the Unix epoch.
     fn now_ms(&self) -> i64;
 
-    /// A fresh random id, 32 lower-case hexadecimal digits.
-    fn random_id(&self) -> String {
-        uuid::Uuid::new_v4().simple().to_string()
+    /// Milliseconds since some moment; it goes on evenly whatever is done to the machine's clock.
+    fn steady_ms(&self) -> i64;
+
+    /// A fresh random id (UUID, version 4).
+    fn random_id(&self) -> uuid::Uuid {
+        uuid::Uuid::new_v4()
     }
 
     /// A fresh random number.
@@ -20,13 +23,26 @@ pub trait Clock: Send + Sync {
 }
 
 /// The clock of the machine.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct SystemClock;
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock {
+    started: Instant,
+}
+
+impl SystemClock {
+    /// The clock, its steady time beginning now.
+    pub fn start() -> Self {
+        Self { started: Instant::now() }
+    }
+}
 
 impl Clock for SystemClock {
     fn now_ms(&self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn steady_ms(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 }
 
@@ -49,5 +65,9 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now_ms(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    fn steady_ms(&self) -> i64 {
+        self.now_ms()
     }
 }

@@ -177,6 +177,9 @@ impl Config {
         if self.server.listen.parse::<std::net::SocketAddr>().is_err() {
             return refuse("server.listen: expects an address and a port, such as 127.0.0.1:8080");
         }
+        if self.store.data.as_os_str().is_empty() {
+            return refuse("store.data: expects a folder, such as nexo-data");
+        }
         if !self.auth.secret.is_empty() && self.auth.secret.len() < 32 {
             return refuse("auth.secret: expects at least 32 bytes, or nothing to have one made");
         }

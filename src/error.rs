@@ -178,7 +178,11 @@ impl Error {
 
     /// Logs the cause, once, where the error is turned into an answer. A refusal has none.
     pub fn log(&self) {
-        if let Some(cause) = self.cause() {
+        let Some(cause) = self.cause() else { return };
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            // Every call meets it while a backend is away; whoever lost the backend has said so once.
+            tracing::debug!(cause = %Chain(cause), "answered {}: {}", self.code.number(), self.detail);
+        } else {
             tracing::error!(code = self.code.number(), cause = %Chain(cause), "answered {}: {}", self.code.number(), self.detail);
         }
     }

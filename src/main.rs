@@ -112,8 +112,9 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 fn load(arguments: &Arguments) -> Result<Config, Failure> {
-    let environment =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    // Lossy: a setting that is not UTF-8 is then refused as one that does not exist or cannot be.
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    let environment = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
     let loaded = config::load(arguments.file.as_deref(), environment, &arguments.overrides);
     loaded.map_err(|error| Failure(error.to_string()))
 }

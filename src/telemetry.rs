@@ -9,8 +9,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
 
-/// Libraries that log what passes through them, which is nobody's business.
-const LOGS_CONTENTS: [&str; 4] = ["tungstenite=info", "tokio_tungstenite=info", "hyper=info", "axum=info"];
+/// Libraries that log what passes through them, which is nobody's business. Those that use the `log` crate, tungstenite among
+/// them, cannot: its feature `max_level_info` compiles their finer lines out.
+const LOGS_CONTENTS: [&str; 2] = ["hyper=info", "axum=info"];
+
+/// Nothing is called: the dependency is there for its feature.
+use log as _;
 
 /// Starts logging to standard error. `filter` is a level, or directives as tracing's `EnvFilter` has them.
 pub fn init_logs(format: LogFormat, filter: &str) -> Result<(), String> {
@@ -18,7 +22,11 @@ pub fn init_logs(format: LogFormat, filter: &str) -> Result<(), String> {
     for noisy in LOGS_CONTENTS {
         filter = filter.add_directive(noisy.parse().map_err(|error| format!("{noisy}: {error}"))?);
     }
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // A log on a full disk must not end the server: what cannot be written would be reported on standard error.
+        .log_internal_errors(false);
     let human = match format {
         LogFormat::Auto => std::io::stderr().is_terminal(),
         LogFormat::Human => true,

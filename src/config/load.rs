@@ -42,9 +42,15 @@ pub fn load(
 const PREFIX: &str = "NEXO__";
 
 fn read(file: &Path) -> Result<Table, ConfigError> {
-    let wrong = |error: String| ConfigError(format!("{}: {error}", file.display()));
+    let wrong = |error: String| ConfigError(format!("cannot read the configuration {} (--config): {error}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
-    text.parse().map_err(|error: toml::de::Error| wrong(error.to_string().trim_end().to_owned()))
+    // Without the line itself, which may hold a secret.
+    let said = |error: &toml::de::Error| {
+        let line = error.span().map(|span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
+        let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+        format!("{place}{}", error.message().trim_end().replace('\n', "; "))
+    };
+    text.parse().map_err(|error: toml::de::Error| wrong(said(&error)))
 }
 
 /// Puts a setting that came as text where the file would have it, in the type that it has there.
@@ -73,8 +79,12 @@ fn set(table: &mut Table, source: &str, (section, field): (&str, &str), text: &s
 fn decode(table: Table) -> Result<Config, ConfigError> {
     let decoded = serde_path_to_error::deserialize::<_, Config>(Value::Table(table));
     decoded.map_err(|error| {
-        let cause = error.inner().to_string();
-        ConfigError(format!("{}: {}; docs/configuration.md lists the settings", error.path(), cause.trim_end()))
+        let path = error.path().to_string();
+        let cause = match path.as_str() {
+            "auth.secret" => "expects a string",
+            _ => error.inner().message(),
+        };
+        ConfigError(format!("{path}: {}; docs/configuration.md lists the settings", cause.trim_end().replace('\n', "; ")))
     })
 }
 

@@ -9,8 +9,8 @@ use super::passwords::Passwords;
 use super::tokens::{self, Signer};
 use crate::clock::Clock;
 use crate::error::{Code, Error, OrCode, Result};
-use crate::model::{Caller, CloseReason, Platform, Session, User, UserId};
-use crate::push::{Bus, Ending};
+use crate::model::{Caller, CloseReason, Platform, User, UserId};
+use crate::push::Bus;
 use crate::store::{self, Stores};
 use crate::telemetry::Metrics;
 
@@ -113,7 +113,7 @@ impl Auth {
         let Registration { user_id, nickname, password, avatar } = registration;
         let id = match user_id.filter(|id| !id.is_empty()) {
             Some(id) => fields::user_id("user_id", &id)?,
-            None => fields::user_id("user_id", &uuid::Uuid::new_v4().to_string())?,
+            None => fields::user_id("user_id", &self.clock.random_id().to_string())?,
         };
         fields::name("nickname", &nickname, 1)?;
         fields::at_most("avatar", &avatar, fields::AVATAR_BYTES)?;
@@ -143,58 +143,82 @@ impl Auth {
         self.limit_address(address)?;
         let user = self.users.find(&id).await?;
         let user = self.verify(id, user, login.password).await?;
-        let session = self.signer.session(self.clock.random_id(), self.clock.now_ms());
-        self.sessions.replace(&user.id, platform, session.clone()).await?;
-        self.bus.end(&user.id, platform, Ending::AllBut(&session.jti), CloseReason::Replaced).await;
-        Ok((self.signer.sign(&user.id, platform, &session)?, user))
+        let session = self.signer.session(self.clock.random_id().to_string(), self.clock.now_ms());
+        let token = self.signer.sign(&user.id, platform, &session)?;
+        let (sessions, bus, id) = (Arc::clone(&self.sessions), Arc::clone(&self.bus), user.id.clone());
+        to_the_end(async move {
+            if let Some(replaced) = sessions.replace(&id, platform, session).await? {
+                bus.end(&id, &replaced.jti, CloseReason::Replaced).await;
+            }
+            Ok(())
+        })
+        .await?;
+        Ok((token, user))
     }
 
-    /// Who shows this token, if it is current.
-    pub async fn authenticate(&self, token: &str) -> Result<Caller> {
-        let caller = self.signer.check(token, self.clock.now_ms())?;
+    /// Who shows this token. Whether it is current is left to whoever is asked next: see [`Self::authorize`].
+    pub fn check(&self, token: &str) -> Result<Caller> {
+        self.signer.check(token, self.clock.now_ms())
+    }
+
+    /// Refuses a caller whose token is not the current one.
+    pub async fn authorize(&self, caller: &Caller) -> Result<()> {
         match self.sessions.find(&caller.user, caller.platform).await? {
-            Some(session) if session.jti == caller.jti => Ok(caller),
+            Some(session) if session.jti == caller.jti => Ok(()),
             _ => Err(Code::TokenInvalid.into()),
         }
     }
 
+    /// Who shows this token, if it is current.
+    pub async fn authenticate(&self, token: &str) -> Result<Caller> {
+        let caller = self.check(token)?;
+        self.authorize(&caller).await?;
+        Ok(caller)
+    }
+
     /// Why a connection with this token must close, if it must.
     pub async fn ended(&self, caller: &Caller) -> Result<Option<CloseReason>> {
-        let session = self.sessions.find(&caller.user, caller.platform).await?;
+        let (session, now_ms) = (self.sessions.find(&caller.user, caller.platform).await?, self.clock.now_ms());
         Ok(match session {
+            // Refreshed a moment ago: the bus is about to be told of the new token.
+            Some(session) if session.was_refreshed_from(&caller.jti, now_ms - REFRESH_AGAIN_MS) => None,
             Some(session) if session.jti != caller.jti => Some(CloseReason::Replaced),
-            Some(session) if !tokens::is_over(session.expires_at_ms, self.clock.now_ms()) => None,
+            Some(session) if !tokens::is_over(session.expires_at_ms, now_ms) => None,
             _ => Some(CloseReason::TokenEnded),
         })
     }
 
     /// Ends the caller's token and closes its sockets.
     pub async fn logout(&self, caller: &Caller) -> Result<()> {
-        self.sessions.swap(&caller.user, caller.platform, &caller.jti, None).await?;
-        self.bus.end(&caller.user, caller.platform, Ending::Only(&caller.jti), CloseReason::TokenEnded).await;
-        Ok(())
+        let (sessions, bus, caller) = (Arc::clone(&self.sessions), Arc::clone(&self.bus), caller.clone());
+        to_the_end(async move {
+            sessions.swap(&caller.user, caller.platform, &caller.jti, None).await?;
+            bus.end(&caller.user, &caller.jti, CloseReason::TokenEnded).await;
+            Ok(())
+        })
+        .await
     }
 
     /// A new token in place of this one. Repeated within 30 s, it answers the same new token.
     pub async fn refresh(&self, token: &str) -> Result<String> {
         let now_ms = self.clock.now_ms();
         let old = self.signer.check(token, now_ms)?;
-        let mut next = self.signer.session(self.clock.random_id(), now_ms);
+        let mut next = self.signer.session(self.clock.random_id().to_string(), now_ms);
         next.refreshed_from = Some(old.jti.clone());
-        let current = self.sessions.find(&old.user, old.platform).await?;
-        let current = match current {
-            Some(session) if session.jti == old.jti => {
-                self.sessions.swap(&old.user, old.platform, &old.jti, Some(next)).await?
-            }
-            other => other,
-        };
-        let again = |session: &Session| {
-            let recent = now_ms - session.issued_at_ms <= REFRESH_AGAIN_MS;
-            recent && session.refreshed_from.as_ref() == Some(&old.jti)
-        };
-        let session = current.filter(again).or_code(Code::TokenInvalid)?;
-        let renewed = Caller { jti: session.jti.clone(), expires_at_ms: session.expires_at_ms, ..old.clone() };
-        self.bus.renew(&renewed, &old.jti).await;
+        let (sessions, caller) = (Arc::clone(&self.sessions), old.clone());
+        let (bus, again) = (Arc::clone(&self.bus), self.clock.now_ms() - REFRESH_AGAIN_MS);
+        let session = to_the_end(async move {
+            let Caller { user, platform, jti, .. } = &caller;
+            let current = match sessions.find(user, *platform).await? {
+                Some(session) if session.jti == *jti => sessions.swap(user, *platform, jti, Some(next)).await?,
+                other => other,
+            };
+            let session = current.filter(|session| session.was_refreshed_from(jti, again)).or_code(Code::TokenInvalid)?;
+            let renewed = Caller { jti: session.jti.clone(), expires_at_ms: session.expires_at_ms, ..caller.clone() };
+            bus.renew(&renewed, jti).await;
+            Ok(session)
+        })
+        .await?;
         self.signer.sign(&old.user, old.platform, &session)
     }
 
@@ -239,6 +263,11 @@ impl Auth {
             Error::too_many("too many attempts, try again later", retry_after_ms)
         })
     }
+}
+
+/// Runs `work` to its end, even if whoever asked for it goes away in its middle.
+async fn to_the_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    tokio::spawn(work).await.map_err(Error::internal)?
 }
 
 /// What counts as one address: of IPv6 the /64 network, of which each household has at least one.

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::MsgType;
 
 /// What a content must be, in words.
-const EXPECTED: &str = "expects a JSON object, at most 128 levels deep, with numbers that a double can hold";
+const EXPECTED: &str = "expects a JSON object of valid Unicode, at most 127 levels deep";
 
 /// Numbers of the contents that are known: none may be below zero.
 const NUMBERS: [&str; 8] = [
@@ -44,6 +44,12 @@ pub(super) fn check(msg_type: MsgType, content: &str, max_bytes: usize) -> Resul
     }
     if msg_type != MsgType::Custom {
         numbers(&fields)?;
+        if fields.contains_key("thumbnail_url") {
+            url(&fields, "thumbnail_url")?;
+        }
+        if fields.get("file_name").is_some_and(|name| !name.is_string()) {
+            return Err(Error::invalid("content.file_name", "expects a string"));
+        }
     }
     let mut hash = Sha256::new();
     hash.update([msg_type as u8]);
@@ -95,6 +101,24 @@ fn numbers(fields: &Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
+/// The one spelling of a number's value: sign, digits without zeros at either end, and the power of ten behind them.
+fn decimal(number: &str) -> String {
+    let (sign, unsigned) = number.strip_prefix('-').map_or(("", number), |unsigned| ("-", unsigned));
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_start_matches('0').trim_end_matches('0');
+    if significant.is_empty() {
+        return "0".to_owned();
+    }
+    let dropped = digits.len() - digits.trim_end_matches('0').len();
+    // An exponent beyond 10^38 is its own spelling: no content has room for digits that would make up for it.
+    match exponent.parse::<i128>() {
+        Ok(power) => format!("{sign}{significant}e{}", power + dropped as i128 - fraction.len() as i128),
+        Err(_) => number.to_owned(),
+    }
+}
+
 /// Hashes a value so that the order of keys and the spelling do not count, and no two values run into one another.
 fn fingerprint(value: &Value, hash: &mut Sha256) {
     let mut text = |tag: u8, text: &str| {
@@ -105,7 +129,7 @@ fn fingerprint(value: &Value, hash: &mut Sha256) {
     match value {
         Value::Null => text(b'n', ""),
         Value::Bool(flag) => text(b'b', if *flag { "1" } else { "0" }),
-        Value::Number(number) => text(b'#', &number.to_string()),
+        Value::Number(number) => text(b'#', &decimal(number.as_str())),
         Value::String(string) => text(b's', string),
         Value::Array(items) => {
             text(b'[', &items.len().to_string());
@@ -143,6 +167,17 @@ mod tests {
             r#"{"text":"hé"}"#,
         ] {
             assert_ne!(first, print(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_the_same_if_their_values_are() {
+        for same in [["1", "1.0"], ["100", "1e2"], ["0.10", "1E-1"], ["-0", "0.0"], ["12.50e1", "125"]] {
+            assert_eq!(decimal(same[0]), decimal(same[1]), "{same:?}");
+        }
+        let (one, other) = ("12345678901234567890123", "12345678901234567890124");
+        for different in [[one, other], ["0.1", "0.1000000000000000055"], ["1", "-1"], ["1e400", "1e401"], ["1", "10"]] {
+            assert_ne!(decimal(different[0]), decimal(different[1]), "{different:?}");
         }
     }
 

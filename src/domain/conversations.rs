@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::fields;
-use super::history::{own, seq};
+use super::history::{could_have, own, seq};
 use crate::error::{Code, Error, OrCode, Result};
 use crate::model::{Caller, ConversationId, ConversationState, Push, ReceiveOption, Settings};
 use crate::push::Bus;
@@ -133,30 +133,35 @@ impl Conversations {
         let option =
             |number| ReceiveOption::from_number(number).ok_or_else(|| Error::invalid("recv_msg_opt", "expects 0, 1 or 2"));
         let settings = Settings { receive: recv_msg_opt.map(option).transpose()?, is_pinned };
-        let id = self.info(caller, conversation_id).await?.conversation.id;
+        let id = fields::conversation_id(conversation_id)?;
         let (bus, user) = (Arc::clone(&self.bus), caller.user.clone());
         let tell: OnCommit<_> = Box::new(move |conversation| bus.settings_changed(&user, conversation));
-        self.conversations.update(&caller.user, &id, settings, tell).await?.or_code(Code::ConversationNotFound)
+        self.conversations.update(&caller.user, &id, settings, tell).await?.ok_or_else(|| absent(caller, &id))
     }
 
     /// Marks everything up to `read_seq` as read; only ever forward.
     pub async fn mark_read(&self, caller: &Caller, conversation_id: &str, read_seq: i64) -> Result<()> {
         let read_seq = seq("read_seq", read_seq)?;
-        let id = self.info(caller, conversation_id).await?.conversation.id;
+        let id = fields::conversation_id(conversation_id)?;
         let (bus, user, origin) = (Arc::clone(&self.bus), caller.user.clone(), caller.platform);
         let tell: OnCommit<crate::model::Conversation> = Box::new(move |conversation| {
             let (conversation, read_seq) = (conversation.id.clone(), conversation.read_seq);
             bus.publish(Push::Read { user, conversation, read_seq, origin });
         });
-        self.conversations.mark_read(&caller.user, &id, read_seq, tell).await?.or_code(Code::ConversationNotFound)
+        self.conversations.mark_read(&caller.user, &id, read_seq, tell).await?.ok_or_else(|| absent(caller, &id))
     }
 
     /// How many messages of a conversation are unread: above `read_seq`, or above what the caller has read.
     pub async fn unread(&self, caller: &Caller, conversation_id: &str, read_seq: Option<i64>) -> Result<u64> {
-        let read_seq = read_seq.map(|read_seq| seq("read_seq", read_seq)).transpose()?;
+        let read_seq = read_seq.map(|read_seq| u64::try_from(read_seq).unwrap_or(0));
         let state = self.info(caller, conversation_id).await?;
         Ok(read_seq.map_or_else(|| state.unread(), |read_seq| state.unread_above(read_seq)))
     }
+}
+
+/// Why the caller has no such conversation: not yet, or not its own.
+fn absent(caller: &Caller, id: &ConversationId) -> Error {
+    if could_have(&caller.user, id) { Code::ConversationNotFound.into() } else { Code::NoPermission.into() }
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ pub(super) fn join(state: &GroupState, by: &By, inviter: Option<&UserId>, max_me
         return Err(Error::new(Code::Forbidden, "the group is full"));
     }
     let mut member = match before {
-        Some(before) if before.windows.has_room() => before,
+        Some(before) if before.windows.has_room(state.top) => before,
         Some(_) => return Err(Error::new(Code::Forbidden, "joined and left too often")),
         None => {
             group.next_member_id += 1;

@@ -44,6 +44,11 @@ impl History {
         Self { conversations: Arc::clone(&stores.conversations), messages: Arc::clone(&stores.messages) }
     }
 
+    /// The most bytes that a page may have as JSON, with contents of at most `content_bytes`: each also stands as its text.
+    pub fn page_bytes(content_bytes: usize) -> usize {
+        PAGE as usize * (content_bytes * 2 + 1_024)
+    }
+
     /// The messages that the caller asks for, as far as its windows hold them.
     pub async fn pull(&self, caller: &Caller, pull: &Pull) -> Result<Page> {
         let id = fields::conversation_id(&pull.conversation_id)?;
@@ -86,12 +91,13 @@ pub(super) async fn own(
     user: &UserId,
     id: &ConversationId,
 ) -> Result<Option<ConversationState>> {
-    let foreign_pair = matches!(id, ConversationId::Single { .. }) && id.peer_of(user).is_none();
-    if foreign_pair {
-        return Err(Code::NoPermission.into());
-    }
     match conversations.find(user, id).await? {
-        None if id.group().is_some() => Err(Code::NoPermission.into()),
+        None if !could_have(user, id) => Err(Code::NoPermission.into()),
         found => Ok(found),
     }
+}
+
+/// Whether `user` could have the conversation, if only by sending something: a pair that it is one of.
+pub(super) fn could_have(user: &UserId, id: &ConversationId) -> bool {
+    id.peer_of(user).is_some()
 }

@@ -21,7 +21,7 @@ pub struct Quota {
 
 /// Counts calls by key, in the memory of this node.
 #[derive(Debug)]
-pub struct RateLimiter<K> {
+pub(super) struct RateLimiter<K> {
     quota: Quota,
     /// For each key, the time at which it will have all its burst again.
     full_at_ms: Mutex<HashMap<K, f64>>,
@@ -29,12 +29,12 @@ pub struct RateLimiter<K> {
 
 impl<K: Hash + Eq> RateLimiter<K> {
     /// A limiter for this quota.
-    pub fn new(quota: Quota) -> Self {
+    pub(super) fn new(quota: Quota) -> Self {
         Self { quota, full_at_ms: Mutex::default() }
     }
 
     /// Takes one of `key`'s slots; `Err` says in how many milliseconds there will be one.
-    pub fn take(&self, key: K, now_ms: i64) -> Result<(), i64> {
+    pub(super) fn take(&self, key: K, now_ms: i64) -> Result<(), i64> {
         let now_ms = now_ms as f64;
         let mut keys = self.full_at_ms.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= MAX_KEYS {
@@ -44,7 +44,9 @@ impl<K: Hash + Eq> RateLimiter<K> {
             }
         }
         let full_at_ms = keys.entry(key).or_insert(now_ms);
-        let next = full_at_ms.max(now_ms) + self.quota.interval_ms;
+        // A clock that was set back must not make anybody wait for longer than a burst takes.
+        let latest = now_ms + f64::from(self.quota.burst) * self.quota.interval_ms;
+        let next = full_at_ms.clamp(now_ms, latest) + self.quota.interval_ms;
         let allowed_at_ms = next - f64::from(self.quota.burst) * self.quota.interval_ms;
         if allowed_at_ms > now_ms {
             return Err((allowed_at_ms - now_ms).ceil() as i64);
@@ -54,7 +56,7 @@ impl<K: Hash + Eq> RateLimiter<K> {
     }
 
     /// Gives a slot back.
-    pub fn give_back(&self, key: &K) {
+    pub(super) fn give_back(&self, key: &K) {
         let mut keys = self.full_at_ms.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(full_at_ms) = keys.get_mut(key) {
             *full_at_ms -= self.quota.interval_ms;

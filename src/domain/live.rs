@@ -1,11 +1,12 @@
 //! Live connections: who may have one, and what one that comes back has missed.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::auth::Auth;
 use crate::error::Result;
 use crate::model::{CloseReason, ConversationId, Platform, Push, PushId, UserId};
-use crate::push::{Attach, Attached, Bus, Connection, Entry, Parcel};
+use crate::push::{Attach, Attached, Bus, Connection, Entry, Missed, Parcel};
 use crate::store::{self, Stores};
 
 /// Messages that are read from the store at once.
@@ -18,12 +19,42 @@ const SLACK_MS: i64 = 60_000;
 const LISTED: usize = 1_000;
 
 /// What a client has to pull, because a recovery could not bring it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Moved {
     /// Conversations that may have new messages, the latest first, with their max_seq.
     pub conversations: Vec<(ConversationId, u64)>,
     /// Whether there are more: then the client goes through its whole list.
     pub more: bool,
+}
+
+/// A registered connection: it is forgotten when this is dropped, however that comes about.
+pub struct Registered {
+    connection: Arc<Connection>,
+    bus: Arc<dyn Bus>,
+}
+
+impl Deref for Registered {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.bus.detach(&self.connection);
+    }
+}
+
+/// A connection that is told of everything from now on.
+pub struct Connected {
+    /// The connection.
+    pub connection: Registered,
+    /// Where its user's log stood when it was registered.
+    pub position: PushId,
+    /// What it missed, if it asked.
+    pub missed: Option<Missed>,
 }
 
 /// The rules on live connections.
@@ -42,28 +73,17 @@ impl Live {
     }
 
     /// Registers a connection. `Err` inside is why it must be closed instead.
-    pub async fn attach(&self, attach: Attach) -> Result<Result<Attached, CloseReason>> {
-        let attached = match self.bus.attach(attach).await? {
+    pub async fn attach(&self, attach: Attach) -> Result<Result<Connected, CloseReason>> {
+        let Attached { connection, position, missed } = match self.bus.attach(attach).await? {
             Ok(attached) => attached,
             Err(reason) => return Ok(Err(reason)),
         };
+        let connection = Registered { connection, bus: Arc::clone(&self.bus) };
         // A login may have ended the token after it was checked and before the bus knew of the connection.
-        match self.ended(&attached.connection).await {
-            Ok(None) => Ok(Ok(attached)),
-            Ok(Some(reason)) => {
-                self.detach(&attached.connection);
-                Ok(Err(reason))
-            }
-            Err(error) => {
-                self.detach(&attached.connection);
-                Err(error)
-            }
+        match self.ended(&connection).await? {
+            None => Ok(Ok(Connected { connection, position, missed })),
+            Some(reason) => Ok(Err(reason)),
         }
-    }
-
-    /// Forgets a connection.
-    pub fn detach(&self, connection: &Connection) {
-        self.bus.detach(connection);
     }
 
     /// Why the connection's token is not good any more, if it is not.
@@ -76,17 +96,39 @@ impl Live {
         let rest = missed.split_off(missed.len().min(CHUNK));
         let chunk = std::mem::replace(missed, rest);
         let mut parcels = Vec::with_capacity(chunk.len());
-        for (id, entry) in chunk {
-            match entry {
-                Entry::Event(parcel) => parcels.push((id, parcel)),
-                Entry::Message { conversation, seq } => {
-                    let found = self.messages.range(&conversation, seq, seq, 1).await?;
-                    let push = found.into_iter().next().map(|message| Push::Message { message, origin });
-                    parcels.extend(push.map(|push| (id, Parcel::new(push))));
+        let mut entries = chunk.into_iter().peekable();
+        while let Some((id, entry)) = entries.next() {
+            let (conversation, first) = match entry {
+                Entry::Event(parcel) => {
+                    parcels.push((id, parcel));
+                    continue;
                 }
+                Entry::Message { conversation, seq } => (conversation, seq),
+            };
+            // A run of one conversation's messages is read at once.
+            let mut ids = vec![id];
+            let follows = |entry: &Entry, seq| matches!(entry, Entry::Message { conversation: other, seq: next } if *other == conversation && *next == seq);
+            while let Some((id, _)) = entries.next_if(|(_, entry)| follows(entry, first + ids.len() as u64)) {
+                ids.push(id);
+            }
+            let last = first + ids.len() as u64 - 1;
+            for message in self.messages.range(&conversation, first, last, ids.len()).await? {
+                let index = usize::try_from(message.seq - first).unwrap_or(usize::MAX);
+                let parcel = Parcel::new(Push::Message { message, origin });
+                parcels.extend(ids.get(index).map(|id| (*id, parcel)));
             }
         }
         Ok(parcels)
+    }
+
+    /// The conversations of `user` among `listed`, with their max_seq.
+    pub async fn tops(&self, user: &UserId, listed: Vec<ConversationId>) -> Result<Moved> {
+        let mut conversations = Vec::with_capacity(listed.len());
+        for id in listed {
+            let state = self.conversations.find(user, &id).await?;
+            conversations.extend(state.map(|state| (id, state.max_seq())));
+        }
+        Ok(Moved { conversations, more: false })
     }
 
     /// The conversations of `user` that may have moved since a time.

@@ -6,7 +6,7 @@ use super::{content, fields};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::model::{
-    Appended, Caller, ConversationId, Destination, Draft, GroupStatus, MemberStatus, Message, MsgType, Push,
+    Appended, Caller, ConversationId, Destination, Draft, GroupStatus, MemberStatus, Message, MsgType, Push, Refusal,
 };
 use crate::push::Bus;
 use crate::store::Messages;
@@ -52,7 +52,10 @@ impl Sending {
         Self { messages, bus, clock, content_bytes }
     }
 
-    /// Sends a message, once for (sender, client_msg_id), and answers it as it is stored. It is durable then, and on its way
+    /// Sends a message of a caller whose token was checked but perhaps not looked up: that happens here, together with
+    /// everything else.
+    ///
+    /// Sends it once for (sender, client_msg_id), and answers it as it is stored. It is durable then, and on its way
     /// to everybody who is online. A repeat answers the first message; with another body it is refused (4002).
     pub async fn send(&self, caller: &Caller, outgoing: Outgoing) -> Result<Arc<Message>> {
         let draft = self.draft(caller, outgoing)?;
@@ -61,7 +64,10 @@ impl Sending {
         match self.messages.append(draft, admit, Box::new(tell)).await? {
             Appended::New(message) | Appended::Repeat(message) => Ok(message),
             Appended::OtherBody => Err(Code::DuplicateMessage.into()),
-            Appended::Refused(code) => Err(code.into()),
+            Appended::Refused(Refusal { retry_after_ms: Some(wait), .. }) => {
+                Err(Error::too_many("too many messages, try again later", wait))
+            }
+            Appended::Refused(Refusal { code, .. }) => Err(code.into()),
         }
     }
 
@@ -76,8 +82,7 @@ impl Sending {
         let msg_type = kind.ok_or_else(|| Error::invalid("msg_type", "expects 1, 2, 3, 4, 5 or 100"))?;
         let fingerprint = content::check(msg_type, &content, self.content_bytes)?;
         Ok(Draft {
-            sender: caller.user.clone(),
-            origin: caller.platform,
+            caller: caller.clone(),
             client_msg_id: client_msg_id.into(),
             conversation,
             msg_type,

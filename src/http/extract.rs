@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 
 use super::BodyLimits;
@@ -30,6 +32,21 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         let auth = Arc::<Auth>::from_ref(state);
         auth.authenticate(wire::bearer(&parts.headers)?).await.map(Self)
+    }
+}
+
+/// The caller of a route whose rule looks the token up itself, together with everything else.
+pub(super) struct Checked(pub(super) Caller);
+
+impl<S> FromRequestParts<S> for Checked
+where
+    S: Send + Sync,
+    Arc<Auth>: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        Arc::<Auth>::from_ref(state).check(wire::bearer(&parts.headers)?).map(Self)
     }
 }
 
@@ -83,24 +100,34 @@ where
     }
 }
 
-/// How much of a body that is too large is still read, so that its client sees the answer and not a broken connection.
+/// How much of a body that is too large is still read, and for how long, so that its client sees the answer and not a broken
+/// connection.
 const DISCARDED_BYTES: usize = 1 << 20;
+const DISCARDED_WITHIN: Duration = Duration::from_millis(250);
 
 /// A body of at most `max` bytes.
 async fn read(mut body: Body, max: usize) -> Result<Vec<u8>> {
-    let (mut bytes, mut size) = (Vec::new(), 0);
+    let too_large =
+        || Error::invalid("body", &format!("expects at most {max} bytes")).with_status(StatusCode::PAYLOAD_TOO_LARGE);
+    // Said beforehand; nothing was read, so that a client that waits for "100 Continue" does not get it.
+    if body.size_hint().lower() > (max + DISCARDED_BYTES) as u64 {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Error::invalid("body", "ended too early"))?;
-        let data = frame.into_data().unwrap_or_default();
-        size += data.len();
-        if size <= max {
-            bytes.extend_from_slice(&data);
-        } else if size > max + DISCARDED_BYTES {
-            break;
+        bytes.extend_from_slice(&frame.into_data().unwrap_or_default());
+        if bytes.len() > max {
+            // What comes or not in this time makes no difference to the answer.
+            let _ = tokio::time::timeout(DISCARDED_WITHIN, discard(body)).await;
+            return Err(too_large());
         }
     }
-    if size <= max {
-        return Ok(bytes);
-    }
-    Err(Error::invalid("body", &format!("expects at most {max} bytes")).with_status(StatusCode::PAYLOAD_TOO_LARGE))
+    Ok(bytes)
+}
+
+/// Reads on, and forgets it.
+async fn discard(body: Body) {
+    let mut rest = Limited::new(body, DISCARDED_BYTES);
+    while let Some(Ok(_)) = rest.frame().await {}
 }

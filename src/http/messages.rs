@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use super::extract::{Authenticated, Json};
+use super::extract::{Authenticated, Checked, Json};
 
 use super::reply::Encoded;
 use crate::domain::{History, Pull, Sending};
@@ -13,7 +13,7 @@ use crate::wire::{self, Query, SendBody};
 
 pub(super) async fn send(
     State(sending): State<Arc<Sending>>,
-    Authenticated(caller): Authenticated,
+    Checked(caller): Checked,
     Json(body): Json<SendBody>,
 ) -> Result<Encoded> {
     let message = sending.send(&caller, body.into()).await?;

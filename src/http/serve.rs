@@ -26,6 +26,9 @@ pub(super) struct Peer(pub(super) SocketAddr);
 /// Bytes that the head of a request may have, and that are read ahead.
 const HEAD_BYTES: usize = 16 * 1_024;
 
+/// For how long a client may leave unacknowledged what was written to it (TCP_USER_TIMEOUT, RFC 5482), in milliseconds.
+const UNACKNOWLEDGED_MS: u32 = 60_000;
+
 /// Bounds of the listener.
 #[derive(Debug, Clone, Copy)]
 pub struct ServeLimits {
@@ -75,8 +78,10 @@ async fn accept(socket: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStrea
     let slot = Slot::new(Arc::clone(room).acquire_owned().await.ok()?);
     match socket.accept().await {
         Ok((stream, peer)) => {
-            // Without it, small answers wait for acknowledgements. A socket that refuses is closed already.
+            // Without the first, small answers wait for acknowledgements; without the second, a client that never takes its
+            // answer keeps its place for ever. A socket that refuses is closed already.
             let _ = stream.set_nodelay(true);
+            let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MS);
             Some((stream, peer, slot))
         }
         Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ConversationId, GroupStatus, MemberStatus, Platform, UserId};
+use super::{Caller, ConversationId, GroupStatus, MemberStatus, UserId};
 use crate::error::Code;
 
 /// What a message carries; the discriminants are the numbers of the API document.
@@ -30,10 +30,8 @@ impl MsgType {
 /// A message that a client asks to send: checked, not yet stored.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// Who sends.
-    pub sender: UserId,
-    /// From which platform, which gets no push of it.
-    pub origin: Platform,
+    /// Who sends, by which token. Its platform gets no push of it.
+    pub caller: Caller,
     /// The client's id: with the sender, one message for ever.
     pub client_msg_id: Arc<str>,
     /// Where it goes.
@@ -100,6 +98,21 @@ pub enum Appended {
     Repeat(Arc<Message>),
     /// The id belongs to a message with another destination or body; nothing was written.
     OtherBody,
-    /// The rule refused; nothing was written.
-    Refused(Code),
+    /// The token is not current, or the rule or a limit refused; nothing was written.
+    Refused(Refusal),
+}
+
+/// Why an append was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The code that the sender gets.
+    pub code: Code,
+    /// In how many milliseconds it may be tried again, if a limit refused.
+    pub retry_after_ms: Option<i64>,
+}
+
+impl From<Code> for Refusal {
+    fn from(code: Code) -> Self {
+        Self { code, retry_after_ms: None }
+    }
 }

@@ -15,6 +15,13 @@ pub struct Session {
     pub refreshed_from: Option<String>,
 }
 
+impl Session {
+    /// Whether it came from a refresh of the token `jti`, at `since_ms` or later.
+    pub fn was_refreshed_from(&self, jti: &str, since_ms: i64) -> bool {
+        self.issued_at_ms >= since_ms && self.refreshed_from.as_deref() == Some(jti)
+    }
+}
+
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {

@@ -86,9 +86,9 @@ impl Windows {
         }
     }
 
-    /// Whether there is room for another stay.
-    pub fn has_room(&self) -> bool {
-        self.0.len() < Self::MAX
+    /// Whether there is room for a stay that starts at `top`.
+    pub fn has_room(&self, top: u64) -> bool {
+        self.0.len() < Self::MAX || self.0.last().is_some_and(|last| last.until == Some(top))
     }
 
     /// Whether the last stay lasts.

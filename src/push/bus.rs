@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::connection::Connection;
 use super::log::Missed;
-use crate::model::{Caller, CloseReason, Conversation, GroupUpdate, Platform, Push, PushId, UserId};
+use crate::model::{Caller, CloseReason, Conversation, GroupUpdate, Push, PushId, UserId};
 use crate::store::StoreError;
 
 /// A connection that asks to be told.
@@ -31,15 +31,6 @@ pub struct Attached {
     pub missed: Option<Missed>,
 }
 
-/// Which connections of a platform are ended.
-#[derive(Debug, Clone, Copy)]
-pub enum Ending<'a> {
-    /// Those with another token than this one.
-    AllBut(&'a str),
-    /// Those with this token.
-    Only(&'a str),
-}
-
 /// The push path. What it is handed must be stored already; what cannot be delivered is recovered by the client, never lost.
 ///
 /// The hand-over never waits for a socket, and keeps the order in which it is called for each conversation and group.
@@ -61,8 +52,8 @@ pub trait Bus: Send + Sync {
     /// Forgets a connection. Its user's log is kept for a while.
     fn detach(&self, connection: &Connection);
 
-    /// Closes connections of a user's platform; when it answers, they take no more frames.
-    async fn end(&self, user: &UserId, platform: Platform, ending: Ending<'_>, reason: CloseReason);
+    /// Closes the connections of a user that showed the token `jti`; when it answers, they take no more frames.
+    async fn end(&self, user: &UserId, jti: &str, reason: CloseReason);
 
     /// Lets the connections that showed the token `jti` live on with the new one.
     async fn renew(&self, caller: &Caller, jti: &str);

@@ -166,10 +166,11 @@ impl Connection {
 
     /// Makes room for what was written.
     pub fn wrote(&self, frame: &Frame) {
-        let size = frame.parcel.size();
         let mut queue = lock(&self.queue);
-        queue.bytes = queue.bytes.saturating_sub(size);
-        self.gauge.sub(size as i64);
+        // A close has given back all that waited.
+        let freed = frame.parcel.size().min(queue.bytes);
+        queue.bytes -= freed;
+        self.gauge.sub(freed as i64);
     }
 
     /// Closes the connection for `reason`; what waits is dropped, for the client to recover. The first reason stands.

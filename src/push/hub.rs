@@ -6,21 +6,25 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::Limits;
-use super::bus::{Attach, Attached, Bus, Ending};
+use super::bus::{Attach, Attached, Bus};
 use super::connection::{Connection, Parcel, lock};
 use super::log::Log;
 use super::presence::{Audience, Presence};
 use crate::clock::Clock;
 use crate::model::{
-    Caller, CloseReason, Conversation, ConversationId, GroupId, GroupUpdate, Message, Platform, Push, ReceiveOption, UserId,
-    Windows,
+    Caller, CloseReason, Conversation, ConversationId, GroupId, GroupUpdate, Message, Platform, Push, PushId, ReceiveOption,
+    UserId, Windows,
 };
 use crate::store::{Conversations, StoreError, Subscription};
 use crate::telemetry::Metrics;
+
+/// The longest time between two closes when all are closed.
+const CLOSE_STEP: Duration = Duration::from_millis(5);
 
 /// A present member of a group, and what it may see of it.
 struct Seat {
@@ -56,6 +60,17 @@ impl Hub {
         present.iter().flat_map(|presence| lock(&presence.state).connections.clone()).collect()
     }
 
+    /// Closes every connection, spread over about `time` at most, so that the clients do not all come back at once.
+    pub async fn close_all(&self, reason: CloseReason, time: Duration) {
+        let connections = self.connections();
+        let step = CLOSE_STEP.min(time / u32::try_from(connections.len().max(1)).unwrap_or(u32::MAX));
+        let mut steps = tokio::time::interval(step.max(Duration::from_micros(1)));
+        for connection in connections {
+            steps.tick().await;
+            connection.close(reason);
+        }
+    }
+
     /// Forgets those who were gone for longer than their logs live.
     pub(super) fn forget_gone(&self, now_ms: i64) {
         let mut index = lock(&self.index);
@@ -77,11 +92,10 @@ impl Hub {
 
     /// The presence of a user, made if it is not there.
     fn presence(&self, user: &UserId) -> Arc<Presence> {
-        let now_ms = self.clock.now_ms();
         let mut index = lock(&self.index);
         let make = || {
-            let log = Log::new(rand::random(), self.limits.log_entries, now_ms);
-            Arc::new(Presence::new(user.clone(), log, now_ms))
+            let log = Log::new(self.clock.random_number(), self.limits.log_entries, self.clock.now_ms());
+            Arc::new(Presence::new(user.clone(), log, self.clock.steady_ms()))
         };
         Arc::clone(index.users.entry(user.clone()).or_insert_with(make))
     }
@@ -103,7 +117,7 @@ impl Hub {
 
     /// Registers a connection with a presence that is still in the hub; `None` if it has just been forgotten.
     fn join(&self, presence: &Presence, attach: &Attach) -> Option<Result<Attached, CloseReason>> {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.steady_ms();
         let mut state = lock(&presence.state);
         if state.retired {
             return None;
@@ -117,8 +131,18 @@ impl Hub {
         state.connections.push(Arc::clone(&connection));
         self.metrics.connections.inc();
         let position = state.log.position();
-        let missed = attach.after.map(|after| state.log.since(after, attach.caller.platform, self.limits.recovery_bytes));
+        let future = |after: &PushId| after.at_ms > self.clock.now_ms();
+        // A time to come says nothing: the clock was set back, or the place is made up.
+        let after = attach.after.map(|after| if future(&after) { PushId { at_ms: 0, ..after } } else { after });
+        let missed = after.map(|after| state.log.since(after, attach.caller.platform, self.limits.recovery_bytes));
         Some(Ok(Attached { connection, position, missed }))
+    }
+
+    /// The connections of a user that showed this token.
+    fn connections_with(&self, user: &UserId, jti: &str) -> Vec<Arc<Connection>> {
+        let presence = lock(&self.index).users.get(user).cloned();
+        let connections = presence.map(|presence| lock(&presence.state).connections.clone()).unwrap_or_default();
+        connections.into_iter().filter(|connection| connection.caller().jti == jti).collect()
     }
 
     fn tell(&self, presence: &Presence, parcel: &Arc<Parcel>, audience: Audience, kind: &str) {
@@ -253,29 +277,18 @@ impl Bus for Hub {
             let before = state.connections.len();
             state.connections.retain(|other| other.number() != connection.number());
             self.metrics.connections.sub((before - state.connections.len()) as i64);
-            state.gone_since_ms = self.clock.now_ms();
+            state.gone_since_ms = self.clock.steady_ms();
         }
     }
 
-    async fn end(&self, user: &UserId, platform: Platform, ending: Ending<'_>, reason: CloseReason) {
-        let presence = lock(&self.index).users.get(user).cloned();
-        let connections = presence.map(|presence| lock(&presence.state).connections.clone()).unwrap_or_default();
-        for connection in connections {
-            let caller = connection.caller();
-            let ends = match ending {
-                Ending::AllBut(jti) => caller.jti != jti,
-                Ending::Only(jti) => caller.jti == jti,
-            };
-            if ends && caller.platform == platform {
-                connection.close(reason);
-            }
+    async fn end(&self, user: &UserId, jti: &str, reason: CloseReason) {
+        for connection in self.connections_with(user, jti) {
+            connection.close(reason);
         }
     }
 
     async fn renew(&self, caller: &Caller, jti: &str) {
-        let presence = lock(&self.index).users.get(&caller.user).cloned();
-        let connections = presence.map(|presence| lock(&presence.state).connections.clone()).unwrap_or_default();
-        for connection in connections.iter().filter(|connection| connection.caller().jti == jti) {
+        for connection in self.connections_with(&caller.user, jti) {
             connection.renew(caller);
         }
     }

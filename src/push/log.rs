@@ -32,8 +32,13 @@ struct Logged {
 /// What a client missed.
 #[derive(Debug)]
 pub enum Missed {
-    /// All of it, in order.
-    Whole(Vec<(PushId, Entry)>),
+    /// All of it, in order; but messages of the `listed` conversations are not logged, and have to be pulled.
+    Whole {
+        /// What was pushed.
+        entries: Vec<(PushId, Entry)>,
+        /// Conversations that are too big for logs. The embedded mode has none.
+        listed: Vec<ConversationId>,
+    },
     /// More than is kept; what was stored since this time has to be pulled.
     Since(i64),
 }
@@ -88,7 +93,8 @@ impl Log {
             return Missed::Since(after.at_ms);
         }
         let id = |index: usize, at_ms| PushId { epoch: self.epoch, position: first + index as u64, at_ms };
-        Missed::Whole(missed.map(|(index, logged)| (id(index, logged.at_ms), logged.entry.clone())).collect())
+        let entries = missed.map(|(index, logged)| (id(index, logged.at_ms), logged.entry.clone())).collect();
+        Missed::Whole { entries, listed: Vec::new() }
     }
 }
 
@@ -125,7 +131,7 @@ mod tests {
             }
             let missed = log.since(PushId { epoch: 7, position: after, at_ms: 0 }, Platform::Ios, usize::MAX);
             match missed {
-                Missed::Whole(entries) => {
+                Missed::Whole { entries, .. } => {
                     let got: Vec<(u64, u64)> = entries.iter().map(|(id, entry)| (id.position, number(entry))).collect();
                     let expected: Vec<(u64, u64)> = (after + 1..=total).filter(|e| e % 5 != 0).map(|e| (e, e)).collect();
                     prop_assert_eq!(got, expected);
@@ -142,6 +148,6 @@ mod tests {
         assert!(matches!(log.since(PushId { epoch: 8, position: 0, at_ms: 3 }, Platform::Ios, 1 << 20), Missed::Since(3)));
         let start = PushId { epoch: 7, position: 0, at_ms: 3 };
         assert!(matches!(log.since(start, Platform::Ios, FRAME_BYTES - 1), Missed::Since(3)));
-        assert!(matches!(log.since(start, Platform::Ios, FRAME_BYTES), Missed::Whole(_)));
+        assert!(matches!(log.since(start, Platform::Ios, FRAME_BYTES), Missed::Whole { .. }));
     }
 }

@@ -7,7 +7,7 @@ mod log;
 mod presence;
 mod sweep;
 
-pub use bus::{Attach, Attached, Bus, Ending};
+pub use bus::{Attach, Attached, Bus};
 pub use connection::{Connection, Frame, Parcel, Taken};
 pub use hub::Hub;
 pub use log::{Entry, Missed};

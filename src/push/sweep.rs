@@ -38,7 +38,7 @@ impl Sweeper {
                 () = stop.cancelled() => return,
                 _ = slices.tick() => {}
             }
-            let now_ms = self.clock.now_ms();
+            let now_ms = self.clock.steady_ms();
             for connection in self.hub.connections() {
                 if (connection.number() + slice).is_multiple_of(LOOKS) {
                     connection.tick(now_ms, limits.heartbeat_ms, limits.silence_ms);

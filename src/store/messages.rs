@@ -14,7 +14,8 @@ pub type Admit = fn(&Destination) -> Result<(), Code>;
 /// Messages and their seqs.
 #[async_trait]
 pub trait Messages: Send + Sync {
-    /// Stores the draft under the next seq of its conversation, once for (sender, client_msg_id).
+    /// Stores the draft under the next seq of its conversation, once for (sender, client_msg_id). Refused (2001) if the
+    /// caller's token is not the current one: that is looked up together with everything else.
     ///
     /// Seqs start at 1 and are never given twice. A refused append burns none. `committed` is called for a new message only,
     /// in the order of seqs. The conversation comes into being for both sides with its first message, and the sender has

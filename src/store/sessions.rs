@@ -11,8 +11,8 @@ pub trait Sessions: Send + Sync {
     /// The current session.
     async fn find(&self, user: &UserId, platform: Platform) -> Result<Option<Session>, StoreError>;
 
-    /// Puts `session` in the place of whatever is there.
-    async fn replace(&self, user: &UserId, platform: Platform, session: Session) -> Result<(), StoreError>;
+    /// Puts `session` in the place of whatever is there, and answers what was.
+    async fn replace(&self, user: &UserId, platform: Platform, session: Session) -> Result<Option<Session>, StoreError>;
 
     /// Puts `next` (or nothing) in the place of the session with the token `jti`, if that is the current one. Answers the
     /// session that is current afterwards.

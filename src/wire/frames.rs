@@ -81,21 +81,20 @@ pub fn hello(server_time_ms: i64, heartbeat_ms: i64, position: PushId) -> String
     )
 }
 
-/// The end of a recovery that brought everything.
-pub fn recovered_whole(position: PushId) -> String {
-    format!("{{\"event\":\"recovered\",\"whole\":true,\"push_id\":\"{position}\"}}")
-}
-
-/// A recovery that could not bring everything: what to pull instead.
-pub fn recovered_not(moved: &Moved, position: PushId) -> String {
-    let mut json = String::from("{\"event\":\"recovered\",\"whole\":false,\"conversations\":[");
-    for (index, (conversation, max_seq)) in moved.conversations.iter().enumerate() {
-        let comma = if index > 0 { "," } else { "" };
-        // Writing to a string cannot fail.
-        let _ = write!(json, "{comma}{{\"conversation_id\":\"{conversation}\",\"max_seq\":{max_seq}}}");
+/// The end of a recovery: whether it brought everything, and the conversations to pull all the same.
+pub fn recovered(whole: bool, moved: &Moved, position: PushId) -> String {
+    let mut json = format!("{{\"event\":\"recovered\",\"whole\":{whole}");
+    if !whole || !moved.conversations.is_empty() {
+        json.push_str(",\"conversations\":[");
+        for (index, (conversation, max_seq)) in moved.conversations.iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            // Writing to a string cannot fail.
+            let _ = write!(json, "{comma}{{\"conversation_id\":\"{conversation}\",\"max_seq\":{max_seq}}}");
+        }
+        json.push(']');
     }
     let more = if moved.more { ",\"more\":true" } else { "" };
-    let _ = write!(json, "]{more},\"push_id\":\"{position}\"}}");
+    let _ = write!(json, "{more},\"push_id\":\"{position}\"}}");
     json
 }
 

@@ -10,12 +10,16 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::SinkExt;
 
 use super::{Sockets, session};
+use crate::domain::{Connected, Registered};
 use crate::model::{CloseReason, PushId};
-use crate::push::{Attached, Connection, Entry, Frame, Missed, Taken};
+use crate::push::{Connection, Entry, Frame, Missed, Taken};
 use crate::wire;
 
 /// How long a client gets to take what was written last and to answer a close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// A write that takes so long had to wait for the client.
+const SLOW_WRITE_MS: i64 = 1_000;
 
 /// The answer to a frame, in the making.
 type Answer = Pin<Box<dyn Future<Output = String> + Send>>;
@@ -33,21 +37,24 @@ enum End {
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn run(socket: WebSocket, attached: Attached, sockets: Arc<Sockets>) {
-    let Attached { connection, position, missed } = attached;
+pub(super) async fn run(socket: WebSocket, connected: Connected, sockets: Arc<Sockets>) {
+    let Connected { connection, position, missed } = connected;
     let mut serving = Serving { socket, connection, sockets };
     let end = match Box::pin(serving.greet(position, missed)).await {
         Ok(()) => serving.serve().await,
         Err(end) => end,
     };
     let Serving { socket, connection, sockets } = serving;
-    sockets.live.detach(&connection);
+    drop(connection);
     match end {
         End::Close(reason) => {
             sockets.metrics.closes.with_label_values(&[reason.code().to_string().as_str()]).inc();
             Box::pin(close(socket, reason)).await;
         }
-        End::Broken(code) => Box::pin(goodbye(socket, Some((code, "")))).await,
+        End::Broken(code) => {
+            sockets.metrics.closes.with_label_values(&[code.to_string().as_str()]).inc();
+            Box::pin(goodbye(socket, Some((code, "")))).await;
+        }
         End::Closed => Box::pin(goodbye(socket, None)).await,
         End::Gone => {}
     }
@@ -94,7 +101,7 @@ fn broken(error: axum::Error) -> End {
 
 struct Serving {
     socket: WebSocket,
-    connection: Arc<Connection>,
+    connection: Registered,
     sockets: Arc<Sockets>,
 }
 
@@ -106,24 +113,22 @@ impl Serving {
             self.write(wire::hello(now_ms, self.sockets.heartbeat_ms, position)).await?;
         }
         let Some(missed) = missed else { return Ok(()) };
-        let whole = matches!(missed, Missed::Whole(_));
+        let whole = matches!(missed, Missed::Whole { .. });
         self.sockets.metrics.recoveries.with_label_values(&[if whole { "true" } else { "false" }]).inc();
-        let recovered = match missed {
-            Missed::Whole(entries) => {
+        let user = self.connection.caller().user;
+        let moved = match missed {
+            Missed::Whole { entries, listed } => {
                 self.recover(entries).await?;
-                wire::recovered_whole(position)
+                self.sockets.live.tops(&user, listed).await
             }
-            Missed::Since(at_ms) => {
-                let user = self.connection.caller().user;
-                let moved = self.sockets.live.moved_since(&user, at_ms).await;
-                wire::recovered_not(&moved.map_err(|error| failed(&error))?, position)
-            }
+            Missed::Since(at_ms) => self.sockets.live.moved_since(&user, at_ms).await,
         };
-        self.write(recovered).await
+        self.write(wire::recovered(whole, &moved.map_err(|error| failed(&error))?, position)).await
     }
 
     /// Writes what was missed, as fast as the socket takes it.
     async fn recover(&mut self, mut missed: Vec<(PushId, Entry)>) -> Result<(), End> {
+        let begun_ms = self.sockets.clock.steady_ms();
         let origin = self.connection.caller().platform;
         while !missed.is_empty() {
             let parcels = self.sockets.live.recover(&mut missed, origin).await;
@@ -133,6 +138,7 @@ impl Serving {
                     self.write(wire::push_frame(parcel.encoded(wire::push_text), id)).await?;
                 }
             }
+            self.heard_if_slow(begun_ms);
         }
         Ok(())
     }
@@ -140,10 +146,13 @@ impl Serving {
     async fn serve(&mut self) -> End {
         let mut answer: Option<Answer> = None;
         loop {
-            if let Err(end) = self.drain_queue().await {
-                return end;
-            }
+            let more = match self.write_queued().await {
+                Ok(more) => more,
+                Err(end) => return end,
+            };
             tokio::select! {
+                // What came meanwhile is written in the next turn, so that the client is heard in between.
+                () = std::future::ready(()), if more => {}
                 text = async { answer.as_mut()?.as_mut().await.into() }, if answer.is_some() => {
                     answer = None;
                     if let Some(text) = text && let Err(end) = self.write(text).await {
@@ -156,7 +165,7 @@ impl Serving {
                         Some(Err(error)) => return broken(error),
                         None => return End::Gone,
                     };
-                    self.connection.heard(self.sockets.clock.now_ms());
+                    self.connection.heard(self.sockets.clock.steady_ms());
                     match message {
                         Message::Text(text) => answer = Some(self.answer(text.as_str())),
                         Message::Binary(_) => {
@@ -178,21 +187,22 @@ impl Serving {
         Box::pin(session::answer(Arc::clone(&self.sockets), self.connection.caller(), text.to_owned()))
     }
 
-    /// Writes all that waits.
-    async fn drain_queue(&mut self) -> Result<(), End> {
-        loop {
-            match self.connection.take() {
-                Taken::Nothing => return Ok(()),
-                Taken::Close(reason) => return Err(End::Close(reason)),
-                Taken::Ping => self.ping().await?,
-                Taken::Frames(frames) => {
-                    for frame in frames {
-                        self.feed(&frame).await?;
-                    }
-                    self.flush().await?;
+    /// Writes what waits now. Answers whether there may be more.
+    async fn write_queued(&mut self) -> Result<bool, End> {
+        match self.connection.take() {
+            Taken::Nothing => return Ok(false),
+            Taken::Close(reason) => return Err(End::Close(reason)),
+            Taken::Ping => self.ping().await?,
+            Taken::Frames(frames) => {
+                let begun_ms = self.sockets.clock.steady_ms();
+                for frame in frames {
+                    self.feed(&frame).await?;
                 }
+                self.flush().await?;
+                self.heard_if_slow(begun_ms);
             }
         }
+        Ok(true)
     }
 
     /// Pings the client, if its token is still good.
@@ -205,6 +215,14 @@ impl Serving {
         }
         self.feed_message(Message::Ping(Default::default())).await?;
         self.flush().await
+    }
+
+    /// A client that was so slow to take what was written could not be heard meanwhile, and yet is alive.
+    fn heard_if_slow(&self, begun_ms: i64) {
+        let now_ms = self.sockets.clock.steady_ms();
+        if now_ms - begun_ms >= SLOW_WRITE_MS {
+            self.connection.heard(now_ms);
+        }
     }
 
     async fn feed(&mut self, frame: &Frame) -> Result<(), End> {

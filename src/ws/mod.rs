@@ -7,15 +7,12 @@ mod session;
 mod upgrade;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::domain;
-use crate::model::CloseReason;
-use crate::push::Hub;
 use crate::telemetry::Metrics;
 
 pub use upgrade::upgrade;
@@ -34,22 +31,10 @@ pub struct Sockets {
     pub heartbeat_ms: i64,
     /// The largest frame of a client, in bytes.
     pub frame_bytes: usize,
+    /// The largest answer to a frame, in bytes: a page of the largest messages.
+    pub answer_bytes: usize,
     /// Counts the connections.
     pub tracker: TaskTracker,
     /// Cancelled when no more are taken.
     pub stop: CancellationToken,
-}
-
-/// The least time between two closes of a drain, however few connections there are.
-const DRAIN_STEP: Duration = Duration::from_millis(5);
-
-/// Closes every connection with 1012, spread over at most `time`, so that the clients do not all come back at once.
-pub async fn drain(hub: &Hub, time: Duration) {
-    let connections = hub.connections();
-    let step = DRAIN_STEP.min(time / u32::try_from(connections.len().max(1)).unwrap_or(u32::MAX));
-    let mut steps = tokio::time::interval(step.max(Duration::from_micros(1)));
-    for connection in connections {
-        steps.tick().await;
-        connection.close(CloseReason::Restarting);
-    }
 }

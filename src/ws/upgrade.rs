@@ -28,9 +28,6 @@ const READ_BUFFER_BYTES: usize = 1_024;
 /// How much is gathered before it is written.
 const WRITE_BUFFER_BYTES: usize = 8 * 1_024;
 
-/// How much may wait in the socket's own buffer: more than the largest frame that is written.
-const MAX_WRITE_BUFFER_BYTES: usize = 512 * 1_024;
-
 /// `GET /ws`
 pub async fn upgrade(
     State(sockets): State<Arc<Sockets>>,
@@ -50,23 +47,24 @@ pub async fn upgrade(
         .protocols([PROTOCOL])
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
+        .max_write_buffer_size(WRITE_BUFFER_BYTES + sockets.answer_bytes)
         .max_message_size(sockets.frame_bytes)
         .max_frame_size(sockets.frame_bytes);
-    let events = upgrade.selected_protocol().is_some() || query.text("v")? == Some("1");
+    let version = query.text("v").map_err(at_handshake)?;
+    if version.is_some_and(|version| !matches!(version, "" | "1")) {
+        return Err(at_handshake(Error::invalid("v", "expects 1")));
+    }
+    let events = upgrade.selected_protocol().is_some() || version == Some("1");
     let attach = Attach { caller, events, after };
     let attached = sockets.live.attach(attach).await?;
-    if let Err(CloseReason::Replaced | CloseReason::TokenEnded) = attached {
-        return Err(at_handshake(Code::TokenInvalid.into()));
+    match &attached {
+        Err(CloseReason::Replaced | CloseReason::TokenEnded) => return Err(at_handshake(Code::TokenInvalid.into())),
+        // A stop that began meanwhile may have missed it when it closed all connections.
+        Ok(attached) if sockets.stop.is_cancelled() => attached.connection.close(CloseReason::Restarting),
+        _ => {}
     }
     // Taken before the upgrade, so that a stop waits for this connection.
-    let (counted, sockets_failed) = (sockets.tracker.token(), Arc::clone(&sockets));
-    let failed = attached.as_ref().ok().map(|attached| Arc::clone(&attached.connection));
-    let upgrade = upgrade.on_failed_upgrade(move |_| {
-        if let Some(connection) = failed {
-            sockets_failed.live.detach(&connection);
-        }
-    });
+    let counted = sockets.tracker.token();
     Ok(upgrade.on_upgrade(async move |socket| {
         match attached {
             Ok(attached) => connection::run(socket, attached, sockets).await,
@@ -87,7 +85,7 @@ async fn authenticate(sockets: &Sockets, query: &Query, headers: &HeaderMap) -> 
         _ => return Err(Code::TokenMissing.into()),
     };
     let caller = sockets.auth.authenticate(token).await?;
-    let other_user = query.text("send_id")?.is_some_and(|user| user != caller.user.as_str());
+    let other_user = query.text("send_id")?.filter(|user| !user.is_empty()).is_some_and(|user| user != caller.user.as_str());
     let other_platform = query.number("platform_id")?.is_some_and(|number| number != i64::from(caller.platform.number()));
     if other_user || other_platform { Err(Code::TokenMismatch.into()) } else { Ok(caller) }
 }

@@ -3,6 +3,7 @@
 mod codes;
 mod contract;
 mod docs;
+mod fault;
 mod http;
 mod support;
 mod tidy;

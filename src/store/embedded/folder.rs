@@ -37,9 +37,18 @@ impl Folder {
         fs::create_dir_all(root).map_err(|error| OpenError::io("cannot create the data folder", root, &error))?;
         let lock = lock(root)?;
         let path = root.join("commit-mark");
+        let is_new = !path.exists();
         let mark = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mark = mark.map_err(|error| OpenError::io("cannot open", &path, &error))?;
-        Ok(Self { root: root.to_owned(), mark, _lock: lock })
+        for left_over in ["aside", "probe"] {
+            // Of a process that was killed; most times there is none.
+            let _ = fs::remove_file(root.join(left_over));
+        }
+        let folder = Self { root: root.to_owned(), mark, _lock: lock };
+        if is_new {
+            folder.set_mark(0).map_err(|error| OpenError::io("cannot write", &path, &error))?;
+        }
+        Ok(folder)
     }
 
     /// Where the store keeps its files.
@@ -50,15 +59,18 @@ impl Folder {
     /// The highest commit number that was synced; `None` without a mark.
     pub(super) fn mark(&self) -> Result<Option<u64>, OpenError> {
         let path = self.root.join("commit-mark");
+        let damaged = || {
+            OpenError(format!(
+                "{} is damaged, so a loss of data would go unnoticed; restore it from a backup, or delete it to go on without it",
+                path.display()
+            ))
+        };
         let mut text = [0; MARK_BYTES];
         match self.mark.read_exact_at(&mut text, 0) {
-            Ok(()) => parse_mark(&text).map(Some).ok_or_else(|| {
-                OpenError(format!(
-                    "{} is damaged, so a loss of data would go unnoticed; restore it from a backup, or delete it to go on without it",
-                    path.display()
-                ))
-            }),
-            Err(_) if self.mark.metadata().is_ok_and(|file| file.len() == 0) => Ok(None),
+            Ok(()) => parse_mark(&text).map(Some).ok_or_else(damaged),
+            // The process was killed as it began with a new folder.
+            Err(_) if !self.store().exists() => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(damaged()),
             Err(error) => Err(OpenError::io("cannot read", &path, &error)),
         }
     }
@@ -73,6 +85,11 @@ impl Folder {
         self.mark.sync_data()
     }
 
+    /// Makes the names in the folder durable.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        File::open(&self.root)?.sync_all()
+    }
+
     /// Where a file is written before it takes another's place.
     pub(super) fn aside(&self) -> PathBuf {
         self.root.join("aside")
@@ -83,17 +100,20 @@ impl Folder {
         self.root.join("store.new")
     }
 
-    /// Whether the disk takes data again: writes, syncs and removes some. It must hold more than one batch does.
+    /// Whether the disk takes data again: writes, syncs and removes as much as a large batch has.
     pub(super) fn probe(&self) -> io::Result<()> {
         let path = self.root.join("probe");
         let written = File::create(&path).and_then(|mut file| {
-            file.write_all(&vec![1; 4 << 20])?;
+            file.write_all(&vec![1; PROBE_BYTES])?;
             file.sync_all()
         });
         let removed = fs::remove_file(&path);
         written.and(removed)
     }
 }
+
+/// About the size of a large batch.
+const PROBE_BYTES: usize = 8 << 20;
 
 /// Takes the lock of a data folder; it is given up when the process ends, however it ends.
 fn lock(root: &Path) -> Result<File, OpenError> {
@@ -141,7 +161,8 @@ mod tests {
     fn a_mark_survives_and_a_damaged_one_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let held = Folder::take(folder.path()).expect("free");
-        assert_eq!(held.mark().expect("readable"), None);
+        assert_eq!(held.mark().expect("readable"), Some(0));
+        fs::create_dir(held.store()).expect("writable");
         held.set_mark(77).expect("writable");
         assert_eq!(held.mark().expect("readable"), Some(77));
         fs::write(folder.path().join("commit-mark"), "00000000000000zz").expect("writable");

@@ -9,6 +9,7 @@
 use std::fs::{self, OpenOptions};
 use std::hash::Hasher;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::Xxh3;
@@ -40,60 +41,92 @@ pub(super) fn journals(store: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Checks a store's journals: refuses what was damaged after it was synced, and cuts off a batch that never was. Answers the
-/// number of the last commit in them, if there is one.
-pub(super) fn check(store: &Path) -> Result<Option<u64>, OpenError> {
-    let failed = |path: &Path, error: &io::Error| OpenError(format!("cannot read {}: {error}", path.display()));
-    let journals = journals(store).map_err(|error| failed(store, &error))?;
-    let mut last = None;
-    for (index, path) in journals.iter().enumerate() {
-        let bytes = fs::read(path).map_err(|error| failed(path, &error))?;
-        let scan = Scan::of(&bytes, last);
-        last = scan.last_commit;
-        let rest = bytes.get(scan.intact..).unwrap_or_default();
-        if rest.iter().all(|&byte| byte == 0) {
-            continue;
-        }
-        let in_use = index + 1 == journals.len();
-        if !in_use || has_batch(rest) {
-            return Err(OpenError(format!(
-                "the journal {} is damaged at byte {}: it held synced data behind that; restore a backup",
-                path.display(),
-                scan.intact
-            )));
-        }
-        let cut = OpenOptions::new().write(true).open(path).and_then(|file| {
-            file.set_len(scan.intact as u64)?;
-            file.sync_all()
-        });
-        cut.map_err(|error| failed(path, &error))?;
-        tracing::info!(bytes = rest.len(), "cut a batch that was never synced off the journal");
-    }
-    Ok(last)
+/// What the journals hold.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    /// The number of the last commit in them, if there is one.
+    pub(super) last: Option<u64>,
+    /// The batch at the very end that was never synced whole, if there is one.
+    pub(super) torn: Option<Torn>,
 }
 
-/// How far a journal is intact and in order.
+/// The beginning of a batch that was never synced whole. fjall refuses some of them, so it is cut off before.
+#[derive(Debug)]
+pub(super) struct Torn {
+    path: PathBuf,
+    at: usize,
+    bytes: Vec<u8>,
+}
+
+impl Torn {
+    /// Cuts it off.
+    pub(super) fn cut(&self) -> io::Result<()> {
+        tracing::info!(bytes = self.bytes.len(), "a batch that was never synced is cut off the journal");
+        let file = OpenOptions::new().write(true).open(&self.path)?;
+        file.set_len(self.at as u64)?;
+        file.sync_all()
+    }
+
+    /// Puts it back.
+    pub(super) fn put_back(&self) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(&self.path)?;
+        file.set_len(self.at as u64)?;
+        file.write_all_at(&self.bytes, self.at as u64)?;
+        file.sync_all()
+    }
+}
+
+/// Looks at a store's journals, changing nothing, and refuses what was damaged after it was synced.
+pub(super) fn check(store: &Path) -> Result<Checked, OpenError> {
+    let failed = |path: &Path, error: &io::Error| OpenError(format!("cannot read {}: {error}", path.display()));
+    let journals = journals(store).map_err(|error| failed(store, &error))?;
+    let (mut scan, mut torn) = (Scan::default(), None);
+    for (index, path) in journals.iter().enumerate() {
+        let mut bytes = fs::read(path).map_err(|error| failed(path, &error))?;
+        let intact = scan.run(&bytes);
+        let rest = bytes.split_off(intact);
+        let in_use = index + 1 == journals.len();
+        // A journal is begun when the one before it is full.
+        let emptied = intact == 0 && !in_use;
+        if !emptied && rest.iter().all(|&byte| byte == 0) {
+            continue;
+        }
+        if !in_use || has_batch(&rest) {
+            return Err(OpenError(format!(
+                "the store's journal {} is damaged at byte {intact}: it held synced data behind that; restore a backup",
+                path.display(),
+            )));
+        }
+        torn = Some(Torn { path: path.clone(), at: intact, bytes: rest });
+    }
+    Ok(Checked { last: scan.commit, torn })
+}
+
+/// How far the journals are intact and in order.
+#[derive(Default)]
 struct Scan {
-    intact: usize,
-    last_commit: Option<u64>,
+    commit: Option<u64>,
+    seqno: Option<u64>,
 }
 
 impl Scan {
-    fn of(bytes: &[u8], before: Option<u64>) -> Self {
-        let mut scan = Self { intact: 0, last_commit: before };
-        while let Some(batch) = bytes.get(scan.intact..).and_then(Batch::first) {
-            let gap = scan.last_commit.is_some_and(|last| batch.commit != Some(last + 1));
-            if gap || batch.commit.is_none() {
+    /// Goes on with the next journal. Answers up to where it is intact.
+    fn run(&mut self, bytes: &[u8]) -> usize {
+        let mut intact = 0;
+        while let Some(batch) = bytes.get(intact..).and_then(Batch::first) {
+            let in_order = self.seqno.is_none_or(|last| batch.seqno > last);
+            let next = self.commit.is_none_or(|last| batch.commit == Some(last + 1));
+            if batch.commit.is_none() || !in_order || !next {
                 break;
             }
-            scan.last_commit = batch.commit;
-            scan.intact += batch.bytes;
+            (self.commit, self.seqno) = (batch.commit, Some(batch.seqno));
+            intact += batch.bytes;
         }
-        scan
+        intact
     }
 }
 
-/// Whether an intact batch starts anywhere behind the first byte.
+/// Whether an intact batch starts anywhere.
 fn has_batch(bytes: &[u8]) -> bool {
     let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == START);
     starts.filter_map(|(at, _)| bytes.get(at..)).any(|rest| Batch::first(rest).is_some())
@@ -102,6 +135,7 @@ fn has_batch(bytes: &[u8]) -> bool {
 /// An intact batch.
 struct Batch {
     bytes: usize,
+    seqno: u64,
     commit: Option<u64>,
 }
 
@@ -110,6 +144,7 @@ impl Batch {
     fn first(bytes: &[u8]) -> Option<Self> {
         let start = bytes.get(..START_BYTES).filter(|start| start[0] == START)?;
         let items = u32::from_le_bytes(start[1..5].try_into().ok()?);
+        let seqno = u64::from_le_bytes(start[5..].try_into().ok()?);
         let (mut at, mut commit) = (START_BYTES, None);
         for _ in 0..items {
             let (length, key, value) = item(bytes.get(at..)?)?;
@@ -122,7 +157,7 @@ impl Batch {
         hasher.update(bytes.get(START_BYTES..at)?);
         let end = bytes.get(at..at + END_BYTES).filter(|end| end[0] == END && end[9..] == *TRAILER)?;
         let sum = u64::from_le_bytes(end[1..9].try_into().ok()?);
-        (sum == hasher.finish()).then_some(Self { bytes: at + END_BYTES, commit })
+        (sum == hasher.finish()).then_some(Self { bytes: at + END_BYTES, seqno, commit })
     }
 }
 
@@ -144,8 +179,12 @@ fn item(bytes: &[u8]) -> Option<(usize, &[u8], &[u8])> {
 /// what is written again is synced again. The store must not be written to meanwhile.
 pub(super) fn rewrite(store: &Path, aside: &Path) -> io::Result<()> {
     for path in journals(store)? {
-        fs::copy(&path, aside)?;
-        fs::File::open(aside)?.sync_all()?;
+        let copied = fs::copy(&path, aside).and_then(|_| fs::File::open(aside)?.sync_all());
+        if let Err(error) = copied {
+            // Half a copy would take the room that is lacking.
+            fs::remove_file(aside)?;
+            return Err(error);
+        }
         fs::rename(aside, &path)?;
     }
     fs::File::open(store)?.sync_all()

@@ -8,8 +8,11 @@ use super::Embedded;
 use super::batch::Tx;
 use super::conversations::extent;
 use super::keys::{self, Table};
-use super::rows::{self, ConversationRow, GroupRow, HeadRow, MemberRow, MessageIdRow, MessageRow};
-use crate::model::{Appended, Conversation, ConversationId, Destination, Draft, Extent, GroupId, Message, UserId, Windows};
+use super::rows::{self, ConversationRow, GroupRow, HeadRow, MemberRow, MessageIdRow, MessageRow, SessionRow};
+use crate::error::Code;
+use crate::model::{
+    Appended, Caller, Conversation, ConversationId, Destination, Draft, Extent, GroupId, Message, Session, UserId, Windows,
+};
 use crate::store::{Admit, Messages, OnCommit, StoreError};
 
 #[async_trait]
@@ -57,19 +60,22 @@ impl Messages for Embedded {
 }
 
 fn append(tx: &mut Tx<'_>, draft: &Draft, admit: Admit) -> Result<Appended, StoreError> {
-    let id_key = keys::message_id(&draft.sender, &draft.client_msg_id);
+    if !is_current(tx, &draft.caller)? {
+        return Ok(Appended::Refused(Code::TokenInvalid.into()));
+    }
+    let id_key = keys::message_id(&draft.caller.user, &draft.client_msg_id);
     if let Some(row) = tx.get(&id_key)? {
         return repeat(tx, draft, rows::decode(&row)?);
     }
-    let view_key = keys::conversation(&draft.sender, &draft.conversation);
+    let view_key = keys::conversation(&draft.caller.user, &draft.conversation);
     let view = tx.get(&view_key)?;
     let destination = match &draft.conversation {
         // Whoever has talked to the sender is registered, and users are never deleted.
         ConversationId::Single { .. } => Destination::Single { exists: view.is_some() || receiver_exists(tx, draft)? },
-        ConversationId::Group(group) => group_destination(tx, *group, &draft.sender)?,
+        ConversationId::Group(group) => group_destination(tx, *group, &draft.caller.user)?,
     };
     if let Err(code) = admit(&destination) {
-        return Ok(Appended::Refused(code));
+        return Ok(Appended::Refused(code.into()));
     }
     let message = next_message(tx, draft)?;
     let mut view = match view {
@@ -84,6 +90,13 @@ fn append(tx: &mut Tx<'_>, draft: &Draft, admit: Admit) -> Result<Appended, Stor
     Ok(Appended::New(Arc::new(message)))
 }
 
+/// Whether the caller's token is the current one of its platform.
+fn is_current(tx: &Tx<'_>, caller: &Caller) -> Result<bool, StoreError> {
+    let session = tx.get(&keys::session(&caller.user, caller.platform))?;
+    let session = session.map(|row| rows::decode::<SessionRow>(&row)).transpose()?.map(Session::from);
+    Ok(session.is_some_and(|session| session.jti == caller.jti))
+}
+
 /// Gives the next seq and writes the message under it.
 fn next_message(tx: &mut Tx<'_>, draft: &Draft) -> Result<Message, StoreError> {
     let head_key = keys::head(&draft.conversation);
@@ -92,7 +105,7 @@ fn next_message(tx: &mut Tx<'_>, draft: &Draft) -> Result<Message, StoreError> {
         conversation: draft.conversation.clone(),
         seq: head.max_seq + 1,
         client_msg_id: Arc::clone(&draft.client_msg_id),
-        sender: draft.sender.clone(),
+        sender: draft.caller.user.clone(),
         msg_type: draft.msg_type,
         content: Arc::clone(&draft.content),
         send_at_ms: draft.now_ms.max(head.last_at_ms),
@@ -115,7 +128,7 @@ fn repeat(tx: &Tx<'_>, draft: &Draft, first: MessageIdRow) -> Result<Appended, S
 }
 
 fn receiver_exists(tx: &Tx<'_>, draft: &Draft) -> Result<bool, StoreError> {
-    match draft.conversation.peer_of(&draft.sender) {
+    match draft.conversation.peer_of(&draft.caller.user) {
         Some(receiver) => Ok(tx.get(&keys::user(receiver))?.is_some()),
         None => Ok(false),
     }
@@ -131,7 +144,7 @@ fn group_destination(tx: &Tx<'_>, group: GroupId, sender: &UserId) -> Result<Des
 /// Brings a single conversation into being for both sides and answers the sender's view.
 fn open_views(tx: &mut Tx<'_>, draft: &Draft, now_ms: i64) -> Result<Conversation, StoreError> {
     let view = Conversation::new(draft.conversation.clone(), Windows::whole(), now_ms);
-    if let Some(receiver) = draft.conversation.peer_of(&draft.sender) {
+    if let Some(receiver) = draft.conversation.peer_of(&draft.caller.user) {
         tx.put(keys::conversation(receiver, &draft.conversation), &ConversationRow::of(&view))?;
     }
     Ok(view)

@@ -19,11 +19,11 @@ mod writer;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use folder::OpenError;
@@ -49,6 +49,12 @@ pub struct Options {
 /// How long a change may take before its caller is told that its outcome is unknown.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+/// After how long at one batch the writer is given up: the store's own code may wait for ever for a write that has failed.
+const STUCK_AFTER: Duration = Duration::from_secs(60);
+
+/// Long reads at once; more wait, and a read holds on to what it reads even if its caller goes away.
+const READERS: usize = 32;
+
 /// How long a reader waits while the store is opened again.
 const READ_WITHIN: Duration = Duration::from_secs(3);
 
@@ -62,6 +68,8 @@ struct Core {
     busy: Mutex<Option<Instant>>,
     ended: CancellationToken,
     recent: Recent,
+    /// Places for those who read much.
+    readers: Arc<Semaphore>,
     metrics: Arc<Metrics>,
 }
 
@@ -76,9 +84,9 @@ impl Core {
     }
 
     /// Whether the writer has been at one batch for so long that it may never end.
-    fn is_stuck(&self) -> bool {
+    fn is_stuck(&self, after: Duration) -> bool {
         let busy = *self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        busy.is_some_and(|since| since.elapsed() > ANSWER_WITHIN)
+        busy.is_some_and(|since| since.elapsed() > after)
     }
 
     /// What is stored now: every commit that was synced, and nothing else.
@@ -111,6 +119,7 @@ pub struct Embedded {
 /// The store's own thread.
 pub struct WriterThread {
     thread: std::thread::JoinHandle<()>,
+    core: Weak<Core>,
     ended: CancellationToken,
 }
 
@@ -118,6 +127,17 @@ impl WriterThread {
     /// Cancelled when the thread has ended, whatever the reason.
     pub fn ended(&self) -> CancellationToken {
         self.ended.clone()
+    }
+
+    /// Answers if the thread has been at one batch for so long that it will never end.
+    pub async fn stuck(&self) {
+        let mut looks = tokio::time::interval(STUCK_AFTER / 10);
+        loop {
+            looks.tick().await;
+            if self.core.upgrade().is_some_and(|core| core.is_stuck(STUCK_AFTER)) {
+                return;
+            }
+        }
     }
 
     /// Waits until everything queued is stored. All clones of the ports must be gone.
@@ -144,12 +164,14 @@ impl Embedded {
             busy: Mutex::new(None),
             ended: ended.clone(),
             recent: Recent::new(options.recent_bytes),
+            readers: Arc::new(Semaphore::new(READERS)),
             metrics,
         });
         core.set_ready(true);
+        let shared = Arc::downgrade(&core);
         let started = Writer::start(Arc::clone(&core), tables, commit);
         let (writer, thread) = started.map_err(|error| OpenError(format!("the store's writer cannot start: {error}")))?;
-        Ok((Self { core, writer }, WriterThread { thread, ended }))
+        Ok((Self { core, writer }, WriterThread { thread, core: shared, ended }))
     }
 
     /// The store's ports.
@@ -170,8 +192,14 @@ impl Embedded {
         &self,
         read: impl FnOnce(&View) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let slot = tokio::time::timeout(READ_WITHIN, Arc::clone(&self.core.readers).acquire_owned()).await;
+        let slot = slot.map_err(|_| StoreError::TimedOut)?;
         let view = self.core.view().await?;
-        let read = tokio::task::spawn_blocking(move || read(&view)).await;
+        let read = tokio::task::spawn_blocking(move || {
+            let _slot = slot;
+            read(&view)
+        })
+        .await;
         read.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
     }
 }
@@ -179,7 +207,7 @@ impl Embedded {
 #[async_trait]
 impl Health for Embedded {
     async fn ready(&self) -> Result<(), StoreError> {
-        if self.core.is_stuck() {
+        if self.core.is_stuck(ANSWER_WITHIN) {
             return Err(StoreError::TimedOut);
         }
         if self.core.ready.load(Ordering::Acquire) {

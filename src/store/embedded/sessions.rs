@@ -19,9 +19,14 @@ impl Sessions for Embedded {
         row.map(|row| session(&row)).transpose()
     }
 
-    async fn replace(&self, user: &UserId, platform: Platform, session: Session) -> Result<(), StoreError> {
+    async fn replace(&self, user: &UserId, platform: Platform, new: Session) -> Result<Option<Session>, StoreError> {
         let key = keys::session(user, platform);
-        self.writer.change(move |tx: &mut Tx<'_>| tx.put(key, &SessionRow::from(session)), None).await
+        let replace = move |tx: &mut Tx<'_>| {
+            let replaced = tx.get(&key)?.map(|row| session(&row)).transpose()?;
+            tx.put(key, &SessionRow::from(new))?;
+            Ok(replaced)
+        };
+        self.writer.change(replace, None).await
     }
 
     async fn swap(

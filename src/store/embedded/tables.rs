@@ -8,7 +8,7 @@ use std::path::Path;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, Readable, Slice, Snapshot};
 
 use super::folder::{Folder, OpenError};
-use super::journal;
+use super::journal::{self, Checked, Torn};
 use super::keys::{self, Key, Table};
 use crate::store::StoreError;
 
@@ -35,18 +35,30 @@ impl Tables {
         let mark = folder.mark()?;
         if store.exists() {
             check_files(&store)?;
-            let last = journal::check(&store)?;
-            if let (Some(last), Some(mark)) = (last, mark)
-                && last < mark
-            {
-                return Err(missing(&store, last, mark));
-            }
+            return Self::recover(&store, cache_bytes, mark);
         } else if mark.is_some_and(|commit| commit > 0) {
             return Err(OpenError(format!("the store {} is gone, but its mark is not; restore a backup", store.display())));
         } else {
             Self::make(folder, cache_bytes)?;
         }
         Self::open_checked(&store, cache_bytes, mark)
+    }
+
+    /// Opens a store that is there, once its journals were found to be whole.
+    pub(super) fn recover(store: &Path, cache_bytes: u64, mark: Option<u64>) -> Result<(Self, u64), OpenError> {
+        let failed = |error| OpenError(format!("a journal of the store {} cannot be written: {error}", store.display()));
+        let Checked { last, torn } = journal::check(store)?;
+        if let (Some(last), Some(mark)) = (last, mark)
+            && last < mark
+        {
+            return Err(missing(store, last, mark));
+        }
+        torn.as_ref().map_or(Ok(()), Torn::cut).map_err(failed)?;
+        let opened = Self::open_checked(store, cache_bytes, mark);
+        if opened.is_err() {
+            torn.as_ref().map_or(Ok(()), Torn::put_back).map_err(failed)?;
+        }
+        opened
     }
 
     /// Makes a store. One that was not finished, because the process was killed, is made anew.
@@ -58,11 +70,11 @@ impl Tables {
             fs::remove_dir_all(&unfinished).map_err(|error| failed(&error))?;
         }
         drop(Self::open_unchecked(&unfinished, cache_bytes).map_err(|error| failed(&error))?);
-        fs::rename(&unfinished, &store).map_err(|error| failed(&error))
+        fs::rename(&unfinished, &store).and_then(|()| folder.sync()).map_err(|error| failed(&error))
     }
 
     /// Opens the store and checks that it holds the commit `mark`. Answers it with the number of its last commit.
-    pub(super) fn open_checked(store: &Path, cache_bytes: u64, mark: Option<u64>) -> Result<(Self, u64), OpenError> {
+    fn open_checked(store: &Path, cache_bytes: u64, mark: Option<u64>) -> Result<(Self, u64), OpenError> {
         let failed = |cause: String| OpenError(format!("the store in {} cannot be opened: {cause}", store.display()));
         // The store's decoders are not written for damaged files throughout: a panic is a refusal like another.
         let opened = catch_unwind(AssertUnwindSafe(|| Self::open_unchecked(store, cache_bytes)));

@@ -16,7 +16,7 @@ use super::{ANSWER_WITHIN, Core, journal};
 use crate::store::{OnCommit, StoreError};
 
 /// Changes that may wait for the writer; past it, callers are told to come back.
-const QUEUE: usize = 8_192;
+const QUEUE: usize = 4_096;
 
 /// How often a failed disk is tried.
 const PROBE_EVERY: Duration = Duration::from_millis(250);
@@ -33,7 +33,7 @@ trait Job: Send {
     fn run(&mut self, tx: Tx<'_>);
     /// Tells the caller, once the outcome is known.
     fn answer(&mut self, synced: Result<(), &str>);
-    /// Tells the world, after all callers of the batch were told.
+    /// Tells the world, once the change is known to be stored and all callers of the batch were told.
     fn committed(&mut self);
 }
 
@@ -43,7 +43,7 @@ struct Change<T, W> {
     outcome: Option<Result<T, StoreError>>,
     caller: Option<oneshot::Sender<Result<T, StoreError>>>,
     hook: Option<OnCommit<T>>,
-    /// What the hook is called with, once the caller has its own copy.
+    /// What the hook is called with, if it turns out to be stored.
     stored: Option<T>,
 }
 
@@ -63,12 +63,13 @@ where
 
     fn answer(&mut self, synced: Result<(), &str>) {
         let lost = |why: &str| Err(StoreError::Unavailable(why.to_owned()));
-        let outcome = match (synced, self.outcome.take()) {
+        let outcome = self.outcome.take();
+        self.stored = outcome.as_ref().and_then(|outcome| outcome.as_ref().ok()).cloned();
+        let outcome = match (synced, outcome) {
             (Ok(()), Some(outcome)) => outcome,
             (Ok(()), None) => lost("the change was not run"),
             (Err(why), _) => lost(why),
         };
-        self.stored = outcome.as_ref().ok().cloned();
         if let Some(caller) = self.caller.take() {
             // A caller that has gone away wants no answer.
             let _ = caller.send(outcome);
@@ -138,18 +139,27 @@ struct State {
 
 impl State {
     fn run(mut self) {
-        let _ended = self.core.ended.clone().drop_guard();
+        let core = Arc::clone(&self.core);
+        let _ended = core.ended.clone().drop_guard();
+        self.serve();
+        self.sync_mark();
+        // The store is closed before anybody is told that this thread has ended.
+        core.tables.send_replace(None);
+        drop(self);
+    }
+
+    /// Takes changes until nobody is left who could ask.
+    fn serve(&mut self) {
         loop {
             match self.queue.recv_timeout(MARK_EVERY) {
                 Ok(first) => self.batch(first),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
             }
             if self.mark_dirty && self.mark_synced.elapsed() >= MARK_EVERY {
                 self.sync_mark();
             }
         }
-        self.sync_mark();
     }
 
     fn batch(&mut self, first: Queued) {
@@ -163,16 +173,20 @@ impl State {
         }
         metrics.batch_size.observe(queued.len() as f64);
         self.core.set_busy(Some(started));
-        let outcome = self.store(&mut queued);
+        let (before, outcome) = (self.commit, self.store(&mut queued));
         self.core.set_busy(None);
         for waiting in &mut queued {
             waiting.job.answer(outcome.as_ref().copied().map_err(String::as_str));
         }
-        for waiting in &mut queued {
-            waiting.job.committed();
-        }
         if let Err(cause) = outcome {
             self.revive(&cause);
+            // A sync can fail of a batch that is whole on disk all the same: then it is stored, and the world is told.
+            if self.commit == before {
+                return;
+            }
+        }
+        for waiting in &mut queued {
+            waiting.job.committed();
         }
     }
 
@@ -214,13 +228,18 @@ impl State {
     fn revive(&mut self, cause: &str) {
         tracing::error!(cause, "a write to the store failed; changes are refused until the disk takes data again");
         self.core.set_ready(false);
+        let mut said = String::new();
         loop {
-            if let Err(stop) = self.refuse_for(PROBE_EVERY, cause) {
-                return stop;
+            if self.refuse_for(PROBE_EVERY, cause).is_err() {
+                return;
             }
             match self.core.folder.probe().map_err(|error| error.to_string()).and_then(|()| self.reopen()) {
                 Ok(()) => break,
-                Err(error) => tracing::warn!(error, "the store cannot be opened again yet"),
+                Err(error) if error == said => {}
+                Err(error) => {
+                    tracing::warn!(error, "the store cannot be opened again yet: {error}");
+                    said = error;
+                }
             }
         }
         self.core.metrics.store_reopens.inc();
@@ -266,9 +285,7 @@ impl State {
                 }
             }
         }
-        let mark = Some(self.commit);
-        journal::check(&folder.store()).map_err(|error| error.to_string())?;
-        let opened = Tables::open_checked(&folder.store(), self.core.options.cache_bytes, mark);
+        let opened = Tables::recover(&folder.store(), self.core.options.cache_bytes, Some(self.commit));
         let (tables, commit) = opened.map_err(|error| error.to_string())?;
         let tables = Arc::new(tables);
         self.core.tables.send_replace(Some(Arc::clone(&tables)));

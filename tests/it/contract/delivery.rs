@@ -35,7 +35,7 @@ impl Client {
     async fn visit(&mut self, house: &House, caller: &Caller, conversation: &str, (batches, goal): (usize, u64)) {
         let attached = house.attach(caller, self.last).await.expect("a place");
         match attached.missed {
-            Some(Missed::Whole(entries)) => {
+            Some(Missed::Whole { entries, .. }) => {
                 self.recoveries += 1;
                 for (id, entry) in entries {
                     let Entry::Message { seq, .. } = entry else { panic!("only messages are sent") };
@@ -114,7 +114,7 @@ contract! {
             }
             // A note to oneself on another platform is pushed behind all that was sent before.
             let back = caught_up(&house, &bob, before.position, missed).await;
-            assert_eq!(matches!(back, Missed::Whole(_)), whole, "{missed} missed: {back:?}");
+            assert_eq!(matches!(back, Missed::Whole { .. }), whole, "{missed} missed: {back:?}");
         }
     }
 
@@ -194,10 +194,12 @@ contract! {
         let house = House::on(&store);
         let [ann, bob] = [house.person("ann").await, house.person("bob").await];
         let old = Reader(house.attach(&bob, None).await.expect("a place").connection);
-        let ending = nexo::push::Ending::AllBut("another");
-        house.hub.end(&bob.user, bob.platform, ending, CloseReason::Replaced).await;
+        let other = Caller { jti: "of another token".to_owned(), ..bob.clone() };
+        let new = Reader(house.attach(&other, None).await.expect("a place").connection);
+        house.hub.end(&bob.user, &bob.jti, CloseReason::Replaced).await;
         house.send_to(&ann, &bob.user, "too late").await.expect("sent");
         assert_eq!(old.next().await.err(), Some(CloseReason::Replaced));
+        assert_eq!(new.next().await.expect("not closed").iter().map(seq_of).collect::<Vec<_>>(), [1]);
     }
 }
 

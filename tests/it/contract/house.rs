@@ -6,7 +6,7 @@ use std::time::Duration;
 use nexo::clock::{Clock, ManualClock};
 use nexo::domain::{Conversations, GroupLimits, Groups, History, Outgoing, Pull, Sending, Target};
 use nexo::error::Result;
-use nexo::model::{Caller, CloseReason, GroupFields, GroupId, Message, Platform, PushId, UserId};
+use nexo::model::{Caller, CloseReason, GroupFields, GroupId, Message, PushId, UserId};
 use nexo::push::{Attach, Attached, Bus, Connection, Frame, Hub, Limits, Taken};
 use nexo::store::Stores;
 use nexo::telemetry::Metrics;
@@ -68,7 +68,8 @@ impl House {
     pub(super) async fn person(&self, name: &str) -> Caller {
         let user = super::store::user(&super::store::user_id(name));
         assert!(self.stores.users.create(user.clone()).await.expect("stored"));
-        Caller { user: user.id, platform: Platform::Web, jti: unique("jti"), expires_at_ms: i64::MAX }
+        super::store::log_in(&self.stores, &user.id).await;
+        super::store::caller(&user.id)
     }
 
     /// A new group.

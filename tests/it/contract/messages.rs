@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
 use nexo::error::Code;
-use nexo::model::{Appended, ConversationId, Destination, Draft, Extent, Message, UserId};
+use nexo::model::{Appended, Caller, ConversationId, Destination, Draft, Extent, Message, Session, UserId};
 use nexo::store::OnCommit;
 
 use super::contract;
-use super::store::{Store, draft, group_id, nobody, user_id};
+use super::store::{Store, caller, draft, group_id, nobody};
 use crate::support::eventually;
 
 /// Everybody may send everywhere.
@@ -64,7 +64,7 @@ async fn append(store: &Store, draft: &Draft) -> Appended {
     store.messages.append(draft.clone(), admit, nobody()).await.expect("answered")
 }
 
-async fn all(store: &Store, conversation: &ConversationId) -> Vec<Message> {
+async fn all(store: &Store, conversation: &ConversationId) -> Vec<Arc<Message>> {
     store.messages.range(conversation, 1, u64::MAX, usize::MAX).await.expect("read")
 }
 
@@ -106,7 +106,7 @@ contract! {
             send_at_ms: sent.now_ms,
         };
         assert_eq!(*stored, expected);
-        assert_eq!(all(&store, &pair).await, [expected]);
+        assert_eq!(all(&store, &pair).await, [stored]);
     }
 
     async fn a_repeat_returns_the_first(store: Store) {
@@ -139,10 +139,24 @@ contract! {
         assert_eq!(store.conversations.find(&ann, &elsewhere.conversation).await.expect("read"), None);
     }
 
+    async fn a_send_with_a_replaced_token_is_refused_and_burns_no_seq(store: Store) {
+        let (ann, _, pair) = two(&store).await;
+        let first = draft(&ann, &pair, "one");
+        append(&store, &first).await;
+        let next = Session { jti: "next".to_owned(), issued_at_ms: 1, expires_at_ms: i64::MAX, refreshed_from: None };
+        store.sessions.replace(&ann, first.caller.platform, next).await.expect("stored");
+        for refused in [&first, &draft(&ann, &pair, "two")] {
+            assert_eq!(append(&store, refused).await, Appended::Refused(Code::TokenInvalid.into()));
+        }
+        let caller = Caller { jti: "next".to_owned(), ..first.caller.clone() };
+        let sent = message(append(&store, &Draft { caller, ..draft(&ann, &pair, "three") }).await);
+        assert_eq!(sent.seq, 2);
+    }
+
     async fn the_same_id_of_two_senders_is_two_messages(store: Store) {
         let (ann, bob, pair) = two(&store).await;
         let of_ann = draft(&ann, &pair, "hers");
-        let of_bob = Draft { sender: bob, ..of_ann.clone() };
+        let of_bob = Draft { caller: caller(&bob), ..of_ann.clone() };
         assert_eq!(message(append(&store, &of_ann).await).seq, 1);
         assert_eq!(message(append(&store, &of_bob).await).seq, 2);
     }
@@ -167,7 +181,7 @@ contract! {
         let heard = Heard::default();
         let refused = draft(&ann, &pair, "refused");
         let answer = store.messages.append(refused.clone(), refuse, heard.hook()).await.expect("answered");
-        assert_eq!(answer, Appended::Refused(Code::NotGroupMember));
+        assert_eq!(answer, Appended::Refused(Code::NotGroupMember.into()));
         assert_eq!(store.messages.extent(&pair).await.expect("read"), Extent::default());
         for user in [&ann, &bob] {
             assert_eq!(store.conversations.find(user, &pair).await.expect("read"), None);
@@ -239,7 +253,7 @@ contract! {
     }
 
     async fn conversations_with_similar_names_are_apart(store: Store) {
-        let short = user_id("a");
+        let short = store.person("a").await;
         let long = UserId::parse(&format!("{short}0")).expect("valid");
         let longer = UserId::parse(&format!("{short}00")).expect("valid");
         let ids = [&short, &long, &longer].map(|user| ConversationId::single(&short, user));
@@ -264,8 +278,8 @@ contract! {
     async fn what_was_acked_is_there_when_the_store_is_opened_again(store: Store) {
         let (ann, bob, pair) = two(&store).await;
         let sends = (0..100).map(|n| store.messages.append(draft(&ann, &pair, &format!("{n}")), admit, nobody()));
-        let mut acked: Vec<Message> =
-            join_all(sends).await.into_iter().map(|answer| (*message(answer.expect("answered"))).clone()).collect();
+        let mut acked: Vec<Arc<Message>> =
+            join_all(sends).await.into_iter().map(|answer| message(answer.expect("answered"))).collect();
         acked.sort_by_key(|message| message.seq);
         let store = store.reopened().await;
         assert_eq!(all(&store, &pair).await, acked);

@@ -14,8 +14,11 @@ contract! {
     async fn a_session_takes_the_place_of_the_one_before_on_its_platform_only(store: Store) {
         let ann = user_id("ann");
         assert_eq!(store.sessions.find(&ann, Platform::Web).await.expect("read"), None);
-        for (platform, jti) in [(Platform::Web, "w1"), (Platform::Ios, "i1"), (Platform::Web, "w2")] {
-            store.sessions.replace(&ann, platform, session(jti)).await.expect("stored");
+        for (platform, jti, before) in
+            [(Platform::Web, "w1", None), (Platform::Ios, "i1", None), (Platform::Web, "w2", Some("w1"))]
+        {
+            let replaced = store.sessions.replace(&ann, platform, session(jti)).await.expect("stored");
+            assert_eq!(replaced, before.map(session));
         }
         assert_eq!(store.sessions.find(&ann, Platform::Web).await.expect("read"), Some(session("w2")));
         assert_eq!(store.sessions.find(&ann, Platform::Ios).await.expect("read"), Some(session("i1")));

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexo::model::{ConversationId, Draft, GroupId, MsgType, Platform, User, UserId};
+use nexo::model::{Caller, ConversationId, Draft, GroupId, MsgType, Platform, Session, User, UserId};
 use nexo::store::Stores;
 use nexo::store::embedded::{Embedded, Options, WriterThread};
 use nexo::telemetry::Metrics;
@@ -59,7 +59,7 @@ impl Store {
     }
 
     fn embedded(folder: TempDir) -> Store {
-        let options = Options { cache_bytes: 8 << 20, batch_max: 64 };
+        let options = Options { cache_bytes: 8 << 20, recent_bytes: 1 << 20, batch_max: 64 };
         let metrics = Arc::new(Metrics::new().expect("metrics"));
         let (store, writer) = Embedded::open(folder.path(), options, metrics).expect("the store opens");
         Store { ports: store.stores(), base: Base::Embedded { folder, writer } }
@@ -82,6 +82,7 @@ impl Store {
     pub(super) async fn person(&self, name: &str) -> UserId {
         let id = user_id(name);
         assert!(self.users.create(user(&id)).await.expect("stored"), "{id} is taken");
+        log_in(&self.ports, &id).await;
         id
     }
 }
@@ -109,6 +110,20 @@ pub(super) fn user(id: &UserId) -> User {
     }
 }
 
+/// Gives a user a token on each platform: the one that [`caller`] shows.
+pub(super) async fn log_in(stores: &Stores, user: &UserId) {
+    let Caller { jti, expires_at_ms, .. } = caller(user);
+    for platform in (1..=5).filter_map(Platform::from_number) {
+        let session = Session { jti: jti.clone(), issued_at_ms: 1_000, expires_at_ms, refreshed_from: None };
+        stores.sessions.replace(user, platform, session).await.expect("stored");
+    }
+}
+
+/// A user on the Web, with its token.
+pub(super) fn caller(user: &UserId) -> Caller {
+    Caller { user: user.clone(), platform: Platform::Web, jti: "current".to_owned(), expires_at_ms: i64::MAX }
+}
+
 /// The draft of a text with a new client_msg_id.
 pub(super) fn draft(sender: &UserId, conversation: &ConversationId, words: &str) -> Draft {
     let mut fingerprint = [0; 16];
@@ -116,8 +131,7 @@ pub(super) fn draft(sender: &UserId, conversation: &ConversationId, words: &str)
         fingerprint[at % 16] ^= byte.rotate_left(u32::try_from(at / 16 % 8).expect("below 8"));
     }
     Draft {
-        sender: sender.clone(),
-        origin: Platform::Web,
+        caller: caller(sender),
         client_msg_id: unique("m").into(),
         conversation: conversation.clone(),
         msg_type: MsgType::Text,

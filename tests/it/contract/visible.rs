@@ -25,6 +25,8 @@ async fn watch(house: &House, caller: &Caller, conversation: &str, done: &Atomic
         if last {
             return looks;
         }
+        // The senders are in the same task.
+        tokio::task::yield_now().await;
     }
 }
 

@@ -151,6 +151,11 @@ impl Server {
         prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, limit).expect("the limit");
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it as a power cut would, and waits until it is gone.
     pub(crate) fn kill9(&mut self) {
         self.child.kill().expect("SIGKILL");

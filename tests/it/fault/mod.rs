@@ -1,0 +1,22 @@
+//! Faults of the real thing: killed, out of room, damaged, flooded; what was promised is looked at afterwards.
+
+mod crowd;
+mod damage;
+mod disk;
+mod kill;
+mod ledger;
+mod logins;
+mod refusals;
+mod stop;
+
+use std::future::Future;
+use std::time::Duration;
+
+/// Runs a test that starts its own servers.
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let whole = tokio::time::timeout(Duration::from_secs(180), test).await;
+        assert!(whole.is_ok(), "the test was not over within three minutes");
+    });
+}
