@@ -5,5 +5,6 @@ mod events;
 mod frames;
 mod handshake;
 mod hostile;
+mod pages;
 mod push;
 mod recovery;
