@@ -46,7 +46,9 @@ impl Folder {
         }
         let folder = Self { root: root.to_owned(), mark, _lock: lock };
         if is_new {
-            folder.set_mark(0).map_err(|error| OpenError::io("cannot write", &path, &error))?;
+            // Before there is a store: a store with an empty mark would be refused.
+            let written = folder.set_mark(0).and_then(|()| folder.sync_mark()).and_then(|()| folder.sync());
+            written.map_err(|error| OpenError::io("cannot write", &path, &error))?;
         }
         Ok(folder)
     }
