@@ -3,6 +3,7 @@
 //! Everything that a port answers is durable and stays so; what it has not answered may or may not have happened. Absence is
 //! `None`, failure is a [`StoreError`].
 
+pub mod cluster;
 mod conversations;
 pub mod embedded;
 mod groups;

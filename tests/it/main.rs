@@ -5,6 +5,7 @@ mod contract;
 mod docs;
 mod fault;
 mod http;
+mod seqs;
 mod support;
 mod tidy;
 mod ws;

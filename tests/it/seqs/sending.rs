@@ -1,0 +1,175 @@
+//! A send under way on a node.
+
+use nexo::store::cluster::seqs::{Claimed, Gaps, Head, MsgId, Row, Send, SendAnswer, SendAsk, SendOutcome, SendStep, Watch};
+
+use super::bring::Bring;
+use super::database::{Late, Plain};
+use super::guards::Guard;
+use super::world::{Job, World};
+
+pub(super) struct Sending {
+    node: usize,
+    id: MsgId,
+    send: Send,
+    ask: SendAsk,
+    /// An answer that is there and not yet taken: the node may pause before it takes it.
+    answer: Option<SendAnswer>,
+    ticket: u64,
+    bring: Option<Bring>,
+    /// Which of two operations that run beside each other are done.
+    done: [bool; 2],
+    tried: Vec<u64>,
+    head: Option<Head>,
+}
+
+/// Every message's body: what is walked through is not bodies.
+const BODY: &str = "b0d1";
+
+impl Sending {
+    pub(super) fn new(world: &World, node: usize, id: MsgId) -> Self {
+        let now = world.now(node);
+        let deadline_ms = if world.out(Guard::Deadline) { u64::MAX / 2 } else { world.deadline_ms() };
+        let mut watch = world.nodes[node].watch;
+        let fence = world.nodes[node].fence;
+        if world.out(Guard::FenceAge) && fence > 0 {
+            watch = Watch::default();
+            watch.saw(fence, now.mono_ms, now.mono_ms);
+        }
+        let (send, ask) = Send::start(BODY.into(), deadline_ms, &watch, now);
+        let (tried, head) = (Vec::new(), None);
+        Self { node, id, send, ask, answer: None, ticket: 0, bring: None, done: [false; 2], tried, head }
+    }
+
+    /// Goes one step; gives how it ended, if it did.
+    pub(super) fn step(&mut self, world: &mut World) -> Option<SendOutcome> {
+        if self.answer.is_none() {
+            self.answer = self.operate(world);
+            if self.answer.is_none() || world.dice.chance(1, 4) {
+                return None;
+            }
+        }
+        let now = world.now(self.node);
+        let node = &mut world.nodes[self.node];
+        let answer = self.answer.take()?;
+        if let SendAnswer::LookedUp { head: Some(head), .. } = &answer {
+            node.fence = node.fence.max(head.fence);
+        }
+        match self.send.next(answer, &mut node.watch, now) {
+            SendStep::Ask(ask) => {
+                self.ask = ask;
+                self.done = [false; 2];
+                None
+            }
+            SendStep::Done(outcome) => {
+                world.tell(|| format!("n{} ends {}: {outcome:?}", self.node, self.id));
+                if let SendOutcome::Stored { seq, .. } = outcome {
+                    world.ledger.ack(&self.id, seq);
+                }
+                Some(outcome)
+            }
+        }
+    }
+
+    fn operate(&mut self, world: &mut World) -> Option<SendAnswer> {
+        match self.ask.clone() {
+            SendAsk::LookUp { head } => self.look_up(world, head),
+            SendAsk::Verify(seqs) => Some(self.verify(world, &seqs)),
+            SendAsk::Claim { known, candidate, settled } => Some(self.claim(world, [known, candidate, settled])),
+            SendAsk::Bring(need) => {
+                let new = || Bring::new(world, self.node, need, self.ticket);
+                let mut bring = self.bring.take().unwrap_or_else(new);
+                let end = bring.step(world);
+                if end.is_none() {
+                    self.bring = Some(bring);
+                }
+                end.map(SendAnswer::Brought)
+            }
+            SendAsk::Pause => Some(SendAnswer::Paused),
+            SendAsk::Write { seq, send_at_ms } => self.write(world, seq, send_at_ms),
+            SendAsk::Finish(seq) => {
+                let answer = world.redis(self.node, "finish", &[&self.id], &[seq.to_string(), self.id.to_string()]);
+                Some(answer.map_or(SendAnswer::Failed, |_| SendAnswer::Finished))
+            }
+            SendAsk::Blocks => {
+                let mut blocks = world.database.blocks.clone();
+                if world.out(Guard::GapsAgain) {
+                    blocks.gaps = Gaps::default();
+                }
+                Some(SendAnswer::Blocks(blocks))
+            }
+        }
+    }
+
+    /// The place of the next of two operations, in any order.
+    fn either(&mut self, world: &mut World) -> usize {
+        let first = usize::from(world.dice.chance(1, 2));
+        if self.done[first] { 1 - first } else { first }
+    }
+
+    fn look_up(&mut self, world: &mut World, head: bool) -> Option<SendAnswer> {
+        self.done[1] |= !head;
+        let part = self.either(world);
+        if part == 0 {
+            self.tried = world.database.tried(&self.id, &mut world.dice);
+        } else {
+            let mut read = world.database.blocks.head;
+            if world.out(Guard::LookAgain) {
+                read.fenced_at_ms = 0;
+            }
+            self.head = Some(read);
+        }
+        self.done[part] = true;
+        (self.done == [true; 2])
+            .then(|| SendAnswer::LookedUp { tried: self.tried.clone(), head: self.head.filter(|_| head) })
+    }
+
+    fn verify(&self, world: &mut World, seqs: &[u64]) -> SendAnswer {
+        let mut blocks = world.database.blocks.clone();
+        let mut rows = world.database.rows_of(&self.id, seqs, &mut world.dice);
+        if world.out(Guard::FoundIsFinal) {
+            blocks.head.settled = u64::MAX;
+        }
+        if world.out(Guard::IdNeedsRow) {
+            blocks.head.settled = u64::MAX;
+            rows = seqs.iter().map(|&seq| Row { seq, id: self.id.clone(), send_at_ms: 0, body: BODY.into() }).collect();
+        }
+        SendAnswer::Verified { blocks, rows }
+    }
+
+    fn claim(&mut self, world: &mut World, [known, candidate, settled]: [u64; 3]) -> SendAnswer {
+        self.ticket = world.random();
+        let [known_word, candidate, settled, ticket] = [known, candidate, settled, self.ticket].map(|word| word.to_string());
+        let args = [self.id.to_string(), BODY.to_owned(), known_word, candidate, settled, ticket];
+        let Some(words) = world.redis(self.node, "claim", &[&self.id], &args) else { return SendAnswer::Failed };
+        world.tell(|| format!("n{} claims for {} with {:?}: {words:?}", self.node, self.id, &args[2..]));
+        let claimed = Claimed::parse(&words).unwrap_or_else(|| panic!("{words:?}"));
+        if let Claimed::Claim { seq, send_at_ms, fence, ahead } = &claimed {
+            world.ledger.claim(&self.id, (*seq, *send_at_ms, *fence));
+            if let Some(need) = ahead {
+                let bring = Bring::new(world, self.node, *need, self.ticket);
+                world.jobs.push(Job::Bring(bring));
+            }
+        }
+        // An answer may be lost, and what it told of stays in the key.
+        if world.faulty && world.dice.chance(1, 40) { SendAnswer::Failed } else { SendAnswer::Claimed(claimed) }
+    }
+
+    fn write(&mut self, world: &mut World, seq: u64, send_at_ms: u64) -> Option<SendAnswer> {
+        let part = self.either(world);
+        let row = Row { seq, id: self.id.clone(), send_at_ms, body: BODY.into() };
+        let plain = if part == 0 { Plain::Row(row) } else { Plain::Id(self.id.clone(), seq) };
+        let lost = world.faulty && world.dice.chance(world.profile.lost_writes, 8);
+        match lost.then(|| world.dice.below(2)) {
+            Some(0) => world.database.late.push(Late::Plain(plain)),
+            Some(_) => world.database.write(plain, false),
+            None => {
+                world.database.write(plain, true);
+                world.tell(|| format!("n{} wrote {} of {} at {seq}", self.node, ["the row", "the id"][part], self.id));
+                self.done[part] = true;
+                return (self.done == [true; 2]).then_some(SendAnswer::Written);
+            }
+        }
+        // Without an answer the same write is tried again, or the send gives up.
+        world.dice.chance(1, 2).then_some(SendAnswer::Failed)
+    }
+}
