@@ -108,17 +108,11 @@ impl Guard {
             Self::IdsFirst => 1_442,
             Self::ReadKeyFirst => 516,
             Self::ReadIfWhole => 336,
-            // In 7,000 walks none missed these.
-            Self::FoundIsFinal
-            | Self::LookAgain
-            | Self::Remember
-            | Self::GapsAgain
-            | Self::FenceWait
-            | Self::TwoLooks
-            | Self::SettleIfFence
-            | Self::ReadIfFence => {
-                return None;
-            }
+            Self::FoundIsFinal => 13_299,
+            Self::Remember => 26_529,
+            Self::LookAgain => 24_926,
+            // In 37,000 walks nobody missed the first two, in 7,000 nobody the others.
+            Self::GapsAgain | Self::TwoLooks | Self::FenceWait | Self::SettleIfFence | Self::ReadIfFence => return None,
             _ => 0,
         })
     }
