@@ -10,7 +10,7 @@
 //! | [`wire`] | the shapes that both doors share |
 //! | [`domain`] | verbs: the rules |
 //! | [`push`] | from "stored" to "in the sockets": the bus, who is present, what they missed |
-//! | [`store`] | the ports, written as promises, and the embedded adapter |
+//! | [`store`] | the ports, written as promises, and the embedded adapter; of the cluster adapter, the rules on seqs |
 //! | [`telemetry`], [`lifecycle`], [`config`] | logs and metrics, signals and slots, settings |
 //! | [`error`], [`clock`], [`model`] | the API's codes, time and ids, nouns |
 //!

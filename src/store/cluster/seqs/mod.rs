@@ -14,7 +14,7 @@
 //! exactly once; what was shown stays, and a hole that was shown stays a hole. One exception, and only if Redis was lost while
 //! one id was in flight twice: both may be acked with different seqs; one message remains, and a later repeat answers with it.
 //!
-//! Whose clock: a send's deadline and a fence's age run on the node's monotonic clock, claims age by the clock of Redis.
+//! Whose clock: a send's deadline, a fence's age and the wait before a claim is closed run on the node's monotonic clock.
 
 mod blocks;
 mod grant;
