@@ -112,9 +112,9 @@ fn decimal(number: &str) -> String {
         return "0".to_owned();
     }
     let dropped = digits.len() - digits.trim_end_matches('0').len();
-    // An exponent beyond 10^38 is its own spelling: no content has room for digits that would make up for it.
-    match exponent.parse::<i128>() {
-        Ok(power) => format!("{sign}{significant}e{}", power + dropped as i128 - fraction.len() as i128),
+    // An exponent of more than 63 bits is its own spelling: no content has room for digits that would make up for it.
+    match exponent.parse::<i64>() {
+        Ok(power) => format!("{sign}{significant}e{}", i128::from(power) + dropped as i128 - fraction.len() as i128),
         Err(_) => number.to_owned(),
     }
 }
@@ -178,6 +178,14 @@ mod tests {
         let (one, other) = ("12345678901234567890123", "12345678901234567890124");
         for different in [[one, other], ["0.1", "0.1000000000000000055"], ["1", "-1"], ["1e400", "1e401"], ["1", "10"]] {
             assert_ne!(decimal(different[0]), decimal(different[1]), "{different:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_any_size_has_a_spelling() {
+        for exponent in [i64::MAX.to_string(), i64::MIN.to_string(), i128::MAX.to_string(), i128::MIN.to_string()] {
+            decimal(&format!("10.0100e{exponent}"));
+            decimal(&format!("100e{exponent}"));
         }
     }
 

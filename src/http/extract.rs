@@ -30,8 +30,9 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let auth = Arc::<Auth>::from_ref(state);
-        auth.authenticate(wire::bearer(&parts.headers)?).await.map(Self)
+        let Checked(caller) = Checked::from_request_parts(parts, state).await?;
+        Arc::<Auth>::from_ref(state).authorize(&caller).await?;
+        Ok(Self(caller))
     }
 }
 

@@ -10,6 +10,9 @@ use crate::domain::Moved;
 use crate::error::{Code, Error};
 use crate::model::{Push, PushId};
 
+/// What an op must be, in words.
+pub const OP_EXPECTED: &str = "op: expects send, pull, max_seq, mark_read or ping";
+
 /// The longest id of a frame, in bytes.
 const ID_BYTES: usize = 64;
 
@@ -52,7 +55,7 @@ impl<'a> FrameIn<'a> {
         let id = id.get().to_owned();
         match op.and_then(|op| serde_json::from_str(op.get()).ok()) {
             Some(op) => Ok(Self { id, op, data: data.map_or("{}", RawValue::get) }),
-            None => refuse(Some(id), "op: expects send, pull, max_seq, mark_read or ping"),
+            None => refuse(Some(id), OP_EXPECTED),
         }
     }
 }

@@ -17,6 +17,6 @@ pub use bodies::{
     Register, SendBody, UpdateConversation, UpdateGroup, UpdateUser,
 };
 pub use decode::decode;
-pub use frames::{FrameIn, answered, hello, push_frame, push_text, recovered, refused};
+pub use frames::{FrameIn, OP_EXPECTED, answered, hello, push_frame, push_text, recovered, refused};
 pub use messages::{max_seq, page, sent};
 pub use query::Query;

@@ -64,6 +64,6 @@ async fn perform(sockets: &Sockets, caller: &Caller, op: &str, data: &[u8]) -> R
             let time = serde_json::json!({ "server_time": sockets.clock.now_ms() });
             wire::envelope(&time).map_err(Error::internal)
         }
-        _ => Err(Error::new(Code::ProtocolInvalid, "op: expects send, pull, max_seq, mark_read or ping")),
+        _ => Err(Error::new(Code::ProtocolInvalid, wire::OP_EXPECTED)),
     }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::batch::Tx;
+use super::conversations::extent;
 use super::keys::Table;
-use super::rows::{self, ConversationRow, GroupRow, HeadRow, MemberRow};
+use super::rows::{self, ConversationRow, GroupRow, MemberRow};
 use super::tables::View;
 use super::{Embedded, keys};
 use crate::error::Error;
@@ -100,8 +101,7 @@ fn state(tx: &Tx<'_>, group: GroupId, users: &[UserId]) -> Result<Option<GroupSt
         row.map(|row| rows::decode::<MemberRow>(&row)?.into_member(user.clone())).transpose()
     };
     let members = users.iter().map(member).collect::<Result<_, StoreError>>()?;
-    let head = tx.get(&keys::head(&ConversationId::Group(group)))?;
-    let top = head.map(|row| rows::decode::<HeadRow>(&row)).transpose()?.unwrap_or_default().max_seq;
+    let top = extent(tx.get(&keys::head(&ConversationId::Group(group)))?.as_deref())?.max_seq;
     Ok(Some(GroupState { group: group_row, members, top }))
 }
 
