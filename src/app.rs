@@ -1,11 +1,12 @@
 //! The composition root: the only place that knows which adapter a server runs on.
 
+mod engine;
 mod healthcheck;
+mod migrate;
 mod secret;
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use healthcheck::healthcheck;
+pub use migrate::migrate;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Store};
+use crate::config::Config;
 use crate::domain::{
     Auth, AuthSettings, Conversations, GroupLimits, Groups, History, Keys, Live, Passwords, Quota, Sending, Signer,
     TokenSettings, Users,
@@ -23,17 +25,14 @@ use crate::domain::{
 use crate::http::{self, BodyLimits, Listener, Readiness, ServeLimits, Services};
 use crate::lifecycle;
 use crate::model::CloseReason;
-use crate::push::{self, Bus, Hub, Sweeper};
+use crate::push::{self, Bus, Sweeper};
 use crate::store::Stores;
-use crate::store::embedded::{self, Embedded, WriterThread};
 use crate::telemetry::Metrics;
 use crate::ws::Sockets;
+use engine::{Engine, PushPath};
 
 /// A frame may be this much larger than a body: its id, its op, its braces.
 const FRAME_EXTRA_BYTES: usize = 4_096;
-
-/// How long the store gets to end after everything else.
-const STORE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why a server could not start, or had to stop, in a sentence.
 #[derive(Debug, thiserror::Error)]
@@ -53,11 +52,10 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     lifecycle::watch_signals(soft.clone()).await.map_err(Failure::of)?;
     let server = Server::start(&config).await?;
     server.announce(&config);
-    let (writer, vital) = (server.writer.ended(), server.vital.clone());
+    let vital = server.vital.clone();
     let failure = tokio::select! {
         () = soft.cancelled() => None,
-        () = writer.cancelled() => Some("the store's writer ended; the log says why"),
-        () = server.writer.stuck() => Some("the store's writer waits for a write that does not end; start again"),
+        sentence = server.engine.failed() => Some(sentence),
         () = vital.cancelled() => Some("a vital task ended; the log says why"),
     };
     server.stop(&config).await;
@@ -66,9 +64,9 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
 
 struct Server {
     address: SocketAddr,
-    hub: Arc<Hub>,
+    push: PushPath,
     readiness: Arc<Readiness>,
-    writer: WriterThread,
+    engine: Engine,
     /// Cancelled when a task has ended that the server cannot do without.
     vital: CancellationToken,
     /// Cancelled when nothing new is accepted.
@@ -81,38 +79,36 @@ impl Server {
     async fn start(config: &Config) -> Result<Self, Failure> {
         let metrics = Arc::new(Metrics::new().map_err(Failure::of)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-        let data = &config.store.data;
-        let opened = Embedded::open(data, store_options(config), Arc::clone(&metrics)).map_err(Failure::of)?;
-        let (store, writer) = opened;
-        let stores = store.stores();
-        let hub = Hub::new(push_limits(config), stores.conversations.clone(), clock.clone(), metrics.clone());
-        let hub = Arc::new(hub);
+        let (engine, stores) = Engine::open(config, &metrics).await?;
+        let push = engine.start_push(push_limits(config), &stores, (clock.clone(), metrics.clone())).await?;
         let listener = listen(config).await?;
         let address = listener.address().map_err(Failure::of)?;
         let (requests, websockets) = (TaskTracker::new(), TaskTracker::new());
         let (stop, readiness) = (CancellationToken::new(), Arc::new(Readiness::default()));
-        let base = Base { stores, bus: hub.clone(), clock: clock.clone(), metrics };
-        let services = base.services(config, data, &readiness, (websockets.clone(), stop.clone()))?;
-        let sweeper = Sweeper::new(Arc::clone(&hub), clock);
+        let base = Base { stores, bus: Arc::clone(&push.bus), clock: clock.clone(), metrics };
+        let services = base.services(config, &readiness, (websockets.clone(), stop.clone()))?;
+        let sweeper = Sweeper::new(Arc::clone(&push.swept), clock);
         let vital = CancellationToken::new();
         requests.spawn(lifecycle::vital(sweeper.run(stop.clone()), vital.clone()));
         let listening = listener.run(http::router(services), requests.clone(), stop.clone());
         requests.spawn(lifecycle::vital(listening, vital.clone()));
-        Ok(Self { address, hub, readiness, writer, vital, stop, requests, websockets })
+        // Not among the requests: it ends after them.
+        tokio::spawn(lifecycle::vital(push.ended(), vital.clone()));
+        Ok(Self { address, push, readiness, engine, vital, stop, requests, websockets })
     }
 
     /// Says what runs, where, and what to do with it.
     fn announce(&self, config: &Config) {
-        let (version, address, data) = (env!("CARGO_PKG_VERSION"), self.address, config.store.data.display());
+        let (version, address, (store, sentence)) = (env!("CARGO_PKG_VERSION"), self.address, engine::described(config));
         let text = format!(
             "nexo {version} serves on http://{address}\n\
-             it keeps its data in {data} (embedded store, nothing else to install)\n\
+             {sentence}\n\
              try it: curl http://{address}/health, then the tour in README.md\n\
              stop it with Ctrl-C: it finishes what it has begun\n"
         );
         // Nobody may be listening to standard output.
         let _ = std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
-        tracing::info!(version, %address, store = "embedded", "nexo {version} serves on {address}");
+        tracing::info!(version, %address, store, "nexo {version} serves on {address}");
     }
 
     /// Stops softly: not ready, a pause for the balancer, nothing new, what has begun finishes, sockets are closed.
@@ -124,7 +120,7 @@ impl Server {
         self.websockets.close();
         let time = Duration::from_millis(config.server.drain_ms);
         let drained = async {
-            self.hub.close_all(CloseReason::Restarting, time.mul_f64(0.7)).await;
+            self.push.bus.close_all(CloseReason::Restarting, time.mul_f64(0.7)).await;
             self.websockets.wait().await;
             self.requests.wait().await;
         };
@@ -135,20 +131,10 @@ impl Server {
                 "some clients did not finish in time and are cut off"
             );
         }
-        let ended = self.writer.ended();
-        drop(self.hub);
-        // Everything acked is durable already; this only spares the next start some work.
-        match tokio::time::timeout(STORE_WITHIN, ended.cancelled()).await {
-            Ok(()) => self.writer.join(),
-            Err(_) => tracing::warn!("the store did not end in time"),
-        }
+        self.push.end().await;
+        self.engine.end().await;
         tracing::info!("stopped");
     }
-}
-
-fn store_options(config: &Config) -> embedded::Options {
-    let Store { cache_bytes, recent_bytes, batch_max, .. } = config.store.clone();
-    embedded::Options { cache_bytes, recent_bytes, batch_max }
 }
 
 fn push_limits(Config { ws, limits, .. }: &Config) -> push::Limits {
@@ -186,13 +172,12 @@ impl Base {
     fn services(
         self,
         config: &Config,
-        data: &Path,
         readiness: &Arc<Readiness>,
         (tracker, stop): (TaskTracker, CancellationToken),
     ) -> Result<Services, Failure> {
         let Self { stores, bus, clock, metrics } = &self;
         let group_limits = GroupLimits { member_ids: config.limits.member_ids, members: config.limits.group_members };
-        let auth = Arc::new(self.auth(config, data)?);
+        let auth = Arc::new(self.auth(config)?);
         let messages = Arc::clone(&stores.messages);
         let sending = Arc::new(Sending::new(messages, bus.clone(), clock.clone(), config.limits.content_bytes));
         let history = Arc::new(History::new(stores));
@@ -227,10 +212,10 @@ impl Base {
         })
     }
 
-    fn auth(&self, config: &Config, data: &Path) -> Result<Auth, Failure> {
-        let secret = match config.auth.secret.as_str() {
-            "" => secret::load_or_make(data)?,
-            secret => secret.as_bytes().to_vec(),
+    fn auth(&self, config: &Config) -> Result<Auth, Failure> {
+        let secret = match (config.auth.secret.as_str(), engine::folder(config)) {
+            ("", Some(folder)) => secret::load_or_make(folder)?,
+            (secret, _) => secret.as_bytes().to_vec(),
         };
         let token_settings = TokenSettings {
             issuer: config.auth.issuer.clone(),

@@ -20,18 +20,42 @@ struct Setting {
     doc: &'static [&'static str],
 }
 
-/// Declares the sections of the configuration, each with its settings, their defaults and their documentation.
+/// The whole configuration.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "each section documents itself")]
+pub struct Config {
+    pub server: Server,
+    pub store: Store,
+    pub auth: Auth,
+    pub limits: Limits,
+    pub ws: Ws,
+    pub log: Log,
+}
+
+/// Where the data is kept. Each mode has settings of its own, and those of the other are unknown to it: an address of Redis
+/// given without the mode must not leave every node running alone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "lowercase")]
+pub enum Store {
+    /// In a folder of this machine, by this process alone.
+    Embedded(EmbeddedStore),
+    /// In a CQL database and Redis, by any number of identical nodes.
+    Cluster(Box<ClusterStore>),
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self::Embedded(EmbeddedStore::default())
+    }
+}
+
+/// Declares the sections of the configuration, each with its settings, their defaults and their documentation. A section may
+/// stand more than once, for each mode that it has.
 macro_rules! sections {
     ($($(#[doc = $section_doc:literal])+ $section:ident: $type:ident {
         $($(#[doc = $doc:literal])+ $field:ident: $kind:ty = $default:expr,)+
     })+) => {
-        /// The whole configuration.
-        #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-        #[serde(default, deny_unknown_fields)]
-        pub struct Config {
-            $($(#[doc = $section_doc])+ pub $section: $type,)+
-        }
-
         $(
             $(#[doc = $section_doc])+
             #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,12 +80,15 @@ macro_rules! sections {
     };
 }
 
-/// Where the data is kept.
+/// How an LWT is agreed on: within this data centre, or across all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// In a folder of this machine, by this process alone.
-    Embedded,
+pub enum Serial {
+    /// Among the replicas of one data centre: right if the keyspace is in one only.
+    #[serde(rename = "LOCAL_SERIAL")]
+    Local,
+    /// Among all replicas.
+    #[serde(rename = "SERIAL")]
+    Everywhere,
 }
 
 /// How log lines are written.
@@ -95,10 +122,8 @@ sections! {
         /// After that pause: how long requests may finish and WebSockets are closed, spread out, in milliseconds.
         drain_ms: u64 = 10_000,
     }
-    /// The store.
-    store: Store {
-        /// `embedded`: in a folder of this machine, by this process alone.
-        mode: Mode = Mode::Embedded,
+    /// The store, with `mode = "embedded"` (the default): in a folder of this machine, by this process alone.
+    store: EmbeddedStore {
         /// The data folder.
         data: PathBuf = PathBuf::from("nexo-data"),
         /// Memory for data that was read, in bytes.
@@ -107,6 +132,41 @@ sections! {
         recent_bytes: usize = 32 << 20,
         /// The most changes that share one sync to disk.
         batch_max: usize = 512,
+    }
+    /// The store, with `mode = "cluster"`: in a CQL database (ScyllaDB, Apache Cassandra) and Redis, by any number of identical
+    /// nodes. `nexo migrate` prepares the database.
+    store: ClusterStore {
+        /// Some nodes of the database to begin with, as `host:port`, separated by commas.
+        cql_nodes: String = String::new(),
+        /// The keyspace.
+        cql_keyspace: String = "nexo".to_owned(),
+        /// How `nexo migrate` replicates a keyspace that it creates, as CQL has it.
+        cql_replication: String = "{'class': 'NetworkTopologyStrategy', 'replication_factor': 3}".to_owned(),
+        /// The data centre that this node asks first and whose quorum counts. Empty: the keyspace is in one only.
+        cql_datacenter: String = String::new(),
+        /// How conditional writes are agreed on: `LOCAL_SERIAL`, or `SERIAL` for a keyspace in several data centres.
+        cql_serial: Serial = Serial::Local,
+        /// The user of the database; empty for one that asks for none.
+        cql_user: String = String::new(),
+        /// That user's password.
+        cql_password: String = String::new(),
+        /// Whether connections to the database are encrypted (TLS).
+        cql_tls: bool = false,
+        /// A PEM file with the authorities that signed the database's certificate. Empty: those of the system.
+        cql_ca_file: PathBuf = PathBuf::new(),
+        /// How long one statement may take, in milliseconds.
+        cql_timeout_ms: u64 = 2_000,
+        /// Where Redis is: `redis://`, `redis-sentinel://` or `redis-cluster://`, with `rediss` in place of `redis` for TLS, and
+        /// the user and password in the URL, percent-encoded.
+        redis_url: String = String::new(),
+        /// A PEM file with the authorities that signed the certificate of Redis. Empty: those of the system.
+        redis_ca_file: PathBuf = PathBuf::new(),
+        /// How long one command may take, in milliseconds.
+        redis_timeout_ms: u64 = 1_000,
+        /// What every key in Redis begins with, so that several deployments can share it.
+        redis_prefix: String = "nexo:".to_owned(),
+        /// How long a send may take from its start to its ack, in milliseconds. All nodes must have the same value.
+        send_deadline_ms: u64 = 3_000,
     }
     /// Tokens and passwords.
     auth: Auth {
@@ -166,7 +226,7 @@ sections! {
         /// `auto` (for a person on a terminal, JSON elsewhere), `human` or `json`.
         format: LogFormat = LogFormat::Auto,
         /// A level (error, warn, info, debug, trace), or directives such as these.
-        filter: String = "info,fjall=warn,lsm_tree=warn".to_owned(),
+        filter: String = "info,fjall=warn,lsm_tree=warn,scylla=warn,fred=warn".to_owned(),
     }
 }
 
@@ -177,8 +237,9 @@ impl Config {
         if self.server.listen.parse::<std::net::SocketAddr>().is_err() {
             return refuse("server.listen: expects an address and a port, such as 127.0.0.1:8080");
         }
-        if self.store.data.as_os_str().is_empty() {
-            return refuse("store.data: expects a folder, such as nexo-data");
+        match &self.store {
+            Store::Embedded(store) => store.validate()?,
+            Store::Cluster(store) => store.validate(&self.auth)?,
         }
         if !self.auth.secret.is_empty() && self.auth.secret.len() < 32 {
             return refuse("auth.secret: expects at least 32 bytes, or nothing to have one made");
@@ -198,24 +259,17 @@ impl Config {
         if self.auth.token_ttl_s > 3_200_000_000 {
             return refuse("auth.token_ttl_s: expects at most 3200000000, a hundred years");
         }
-        for (key, zero) in self.positive() {
-            if zero {
-                return Err(ConfigError(format!("{key}: expects a number above 0")));
-            }
-        }
-        Ok(())
+        above_zero(&self.positive())
     }
 
     /// The settings that make no sense at zero or below, and whether they are.
-    fn positive(&self) -> [(&'static str, bool); 19] {
-        let Self { server, store, auth, limits, ws, .. } = self;
+    fn positive(&self) -> [(&'static str, bool); 17] {
+        let Self { server, auth, limits, ws, .. } = self;
         [
             ("server.max_connections", server.max_connections == 0),
             ("server.header_timeout_ms", server.header_timeout_ms == 0),
             ("server.body_timeout_ms", server.body_timeout_ms == 0),
             ("server.drain_ms", server.drain_ms == 0),
-            ("store.cache_bytes", store.cache_bytes == 0),
-            ("store.batch_max", store.batch_max == 0),
             ("auth.token_ttl_s", auth.token_ttl_s == 0),
             ("auth.hash_queue", auth.hash_queue == 0),
             ("limits.auth_burst", limits.auth_burst == 0),
@@ -230,5 +284,53 @@ impl Config {
             ("ws.recovery_bytes", ws.recovery_bytes == 0),
             ("ws.log_ttl_ms", ws.log_ttl_ms < 0),
         ]
+    }
+}
+
+fn above_zero(settings: &[(&str, bool)]) -> Result<(), ConfigError> {
+    match settings.iter().find(|(_, zero)| *zero) {
+        Some((key, _)) => Err(ConfigError(format!("{key}: expects a number above 0"))),
+        None => Ok(()),
+    }
+}
+
+impl EmbeddedStore {
+    fn validate(&self) -> Result<(), ConfigError> {
+        if self.data.as_os_str().is_empty() {
+            return Err(ConfigError("store.data: expects a folder, such as nexo-data".to_owned()));
+        }
+        above_zero(&[("store.cache_bytes", self.cache_bytes == 0), ("store.batch_max", self.batch_max == 0)])
+    }
+}
+
+impl ClusterStore {
+    /// Half a cluster would lose messages or run alone, so it is refused.
+    fn validate(&self, auth: &Auth) -> Result<(), ConfigError> {
+        let refuse = |sentence: &str| Err(ConfigError(sentence.to_owned()));
+        if self.cql_nodes.split(',').all(|node| node.trim().is_empty()) {
+            return refuse("store.cql_nodes: the mode cluster needs a database, such as 10.0.0.1:9042,10.0.0.2:9042");
+        }
+        if self.redis_url.is_empty() {
+            return refuse("store.redis_url: the mode cluster needs Redis, such as redis://10.0.0.1:6379");
+        }
+        if self.redis_prefix.contains(['{', '}']) {
+            return refuse("store.redis_prefix: expects no braces, which say where keys of a cluster live");
+        }
+        let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if !(1..=48).contains(&self.cql_keyspace.len()) || !self.cql_keyspace.bytes().all(word) {
+            return refuse("store.cql_keyspace: expects 1 to 48 letters, digits and underscores");
+        }
+        if auth.secret.is_empty() {
+            return refuse("auth.secret: the mode cluster needs one secret for all nodes, at least 32 bytes");
+        }
+        if self.redis_timeout_ms >= self.send_deadline_ms || self.cql_timeout_ms >= self.send_deadline_ms {
+            return refuse(
+                "store.send_deadline_ms: must be above store.cql_timeout_ms and store.redis_timeout_ms; raise it",
+            );
+        }
+        above_zero(&[
+            ("store.cql_timeout_ms", self.cql_timeout_ms == 0),
+            ("store.redis_timeout_ms", self.redis_timeout_ms == 0),
+        ])
     }
 }

@@ -10,7 +10,7 @@
 //! | [`wire`] | the shapes that both doors share |
 //! | [`domain`] | verbs: the rules |
 //! | [`push`] | from "stored" to "in the sockets": the bus, who is present, what they missed |
-//! | [`store`] | the ports, written as promises, and the embedded adapter; of the cluster adapter, the rules on seqs |
+//! | [`store`] | the ports, written as promises, and their adapters: `embedded` on a local disk, `cluster` over a CQL database and Redis |
 //! | [`telemetry`], [`lifecycle`], [`config`] | logs and metrics, signals and slots, settings |
 //! | [`error`], [`clock`], [`model`] | the API's codes, time and ids, nouns |
 //!
@@ -20,7 +20,7 @@
 //! `wire/bodies.rs` and call [`domain::Sending::send`], which checks it and hands a draft to [`store::Messages::append`]. The
 //! embedded store's one writer (`store/embedded/writer.rs`) runs it among whatever else waits, gives it the next seq, and
 //! syncs once for all. Then it answers, which is the ack; then it calls the hook that the rule gave it, in the order of
-//! commits: [`push::Bus::publish`] finds who is present, writes a reference into each one's log and a frame into each
+//! commits: [`push::Bus::stored`] finds who is present, writes a reference into each one's log and a frame into each
 //! connection's queue, and rings. The connection's own task (`ws/connection.rs`) encodes the message once for all and writes.
 //!
 //! # The walk of a login

@@ -17,6 +17,7 @@ nexo, a self-hosted instant-messaging backend
 
 Usage:
   nexo [serve] [--listen ADDR] [--data DIR] [--config FILE]   run a server (the default)
+  nexo migrate [--config FILE]                                prepare the database of a cluster
   nexo config [--config FILE]                                 print the effective configuration, secrets hidden
   nexo config --reference                                     print the reference of all settings, in Markdown
   nexo healthcheck [--url URL] [--config FILE]                exit with 0 if the server is ready
@@ -29,6 +30,7 @@ Settings also come from the environment, as NEXO__SECTION__FIELD; docs/configura
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Command {
     Serve,
+    Migrate,
     Config,
     Healthcheck,
     Help,
@@ -78,6 +80,7 @@ fn parse() -> Result<Arguments, lexopt::Error> {
             Value(word) if command.is_none() => {
                 command = Some(match word.to_str() {
                     Some("serve") => Command::Serve,
+                    Some("migrate") => Command::Migrate,
                     Some("config") => Command::Config,
                     Some("healthcheck") => Command::Healthcheck,
                     _ => return Err(Value(word).unexpected()),
@@ -101,14 +104,19 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             let listen = || load(&arguments).map(|config| format!("http://{}", config.server.listen));
             app::healthcheck(&arguments.url.clone().map_or_else(listen, Ok)?)?;
         }
-        Command::Serve => {
-            let config = load(&arguments)?;
-            telemetry::init_logs(config.log.format, &config.log.filter).map_err(Failure)?;
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-            runtime.map_err(|error| failure(&error))?.block_on(app::serve(config))?;
-        }
+        Command::Serve => run_with_logs(load(&arguments)?, app::serve)?,
+        Command::Migrate => run_with_logs(load(&arguments)?, app::migrate)?,
     }
     Ok(())
+}
+
+fn run_with_logs<F>(config: Config, run: impl FnOnce(Config) -> F) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    telemetry::init_logs(config.log.format, &config.log.filter).map_err(Failure)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure(error.to_string()))?.block_on(run(config))
 }
 
 fn load(arguments: &Arguments) -> Result<Config, Failure> {

@@ -66,6 +66,8 @@ pub struct Metrics {
     pub queue_bytes: IntGauge,
     /// Frames pushed into queues, by kind.
     pub pushes: IntCounterVec,
+    /// Pushes on their way between nodes.
+    pub between: BetweenNodes,
     /// WebSockets closed by the server, by reason.
     pub closes: IntCounterVec,
     /// Recoveries, by whether they were whole.
@@ -76,6 +78,42 @@ pub struct Metrics {
     pub hashes_pending: IntGauge,
     /// Calls refused by a rate limit, by limit.
     pub limited: IntCounterVec,
+    /// Commands sent to Redis.
+    pub redis_commands: IntCounter,
+    /// Statements sent to the database; a batch is one.
+    pub cql_statements: IntCounter,
+}
+
+/// Metrics of pushes on their way between nodes.
+#[derive(Debug, Clone)]
+pub struct BetweenNodes {
+    /// How long a push took from the log of its user to this node.
+    pub lag: Histogram,
+    /// Letters and events that wait to be handed over to Redis.
+    pub backlog: IntGauge,
+    /// Letters and events that were not handed over.
+    pub dropped: IntCounterVec,
+    /// Users whose logs were read for what did not come, by what showed it.
+    pub repairs: IntCounterVec,
+    /// Users whose logs were lost or trimmed, so that they had to recover from the store.
+    pub broken: IntCounter,
+}
+
+impl BetweenNodes {
+    fn new(r: &Registry) -> prometheus::Result<Self> {
+        let lag = "From a push's entry in its user's log, by the clock of Redis, to the user's node, by its own clock";
+        let dropped = "Pushes not handed over to Redis: a letter is repaired from the logs, an event is not told";
+        let repairs = "Users whose logs were read for what had not come: gap (a later push or the log's end showed it), or whose \
+                       route had to be written again: route";
+        let broken = "Users whose logs were lost or trimmed: their WebSockets were closed, to recover from the store";
+        Ok(Self {
+            lag: seconds(r, "nexo_push_lag_seconds", lag, &[])?.with_label_values::<&str>(&[]),
+            backlog: gauge(r, "nexo_push_backlog", "Letters to other nodes and events that wait for Redis")?,
+            dropped: counters(r, "nexo_push_dropped_total", dropped, &["what"])?,
+            repairs: counters(r, "nexo_push_repairs_total", repairs, &["by"])?,
+            broken: register(r, IntCounter::new("nexo_push_broken_total", broken)?)?,
+        })
+    }
 }
 
 impl Metrics {
@@ -108,6 +146,7 @@ impl Metrics {
             connections: gauge(r, "nexo_ws_connections", "WebSockets that are open")?,
             queue_bytes: gauge(r, "nexo_ws_queue_bytes", "Bytes that wait in the queues of all WebSockets")?,
             pushes: counters(r, "nexo_pushes_total", "Frames pushed to WebSockets, by kind", &["kind"])?,
+            between: BetweenNodes::new(r)?,
             closes: counters(r, "nexo_ws_closes_total", "WebSockets closed by the server, by close code", &["code"])?,
             recoveries: counters(
                 r,
@@ -117,6 +156,11 @@ impl Metrics {
             )?,
             frames: counters(r, "nexo_ws_frames_total", "Frames from clients, by op and API code", &["op", "code"])?,
             hashes_pending: gauge(r, "nexo_password_hashes_pending", "Password hashes that wait or run")?,
+            redis_commands: register(r, IntCounter::new("nexo_redis_commands_total", "Commands sent to Redis")?)?,
+            cql_statements: register(
+                r,
+                IntCounter::new("nexo_cql_statements_total", "Statements sent to the database; a batch is one")?,
+            )?,
             limited: counters(r, "nexo_limited_total", "Calls refused by a limit, by limit", &["limit"])?,
             registry,
         })

@@ -32,6 +32,10 @@ pub fn load(
         let (section, field) = key.split_once('.').unwrap_or((key, ""));
         set(&mut table, key, (section, field), value)?;
     }
+    let stores = table.entry("store").or_insert_with(|| Value::Table(Table::new()));
+    if let Value::Table(store) = stores {
+        store.entry("mode").or_insert_with(|| Value::String("embedded".to_owned()));
+    }
     let config = decode(table)?;
     config.validate()?;
     Ok(config)
@@ -55,14 +59,17 @@ fn read(file: &Path) -> Result<Table, ConfigError> {
 
 /// Puts a setting that came as text where the file would have it, in the type that it has there.
 fn set(table: &mut Table, source: &str, (section, field): (&str, &str), text: &str) -> Result<(), ConfigError> {
-    let settings = SECTIONS.iter().find(|(name, ..)| *name == section).map(|(_, _, settings)| *settings);
-    let setting = settings.and_then(|settings| settings.iter().find(|setting| setting.name == field));
-    let Some(setting) = setting else {
+    let mut settings = SECTIONS.iter().filter(|(name, ..)| *name == section).flat_map(|(_, _, settings)| *settings);
+    let kind = match (section, field) {
+        ("store", "mode") => Some("Mode"),
+        _ => settings.find(|setting| setting.name == field).map(|setting| setting.kind),
+    };
+    let Some(kind) = kind else {
         return Err(ConfigError(format!(
             "{source}: there is no setting {section}.{field}; docs/configuration.md lists them"
         )));
     };
-    let value = match setting.kind {
+    let value = match kind {
         "bool" => text.parse().map(Value::Boolean).map_err(|_| "true or false"),
         "u16" | "u32" | "u64" | "usize" | "i64" => text.parse().map(Value::Integer).map_err(|_| "a whole number"),
         _ => Ok(Value::String(text.to_owned())),
@@ -81,7 +88,7 @@ fn decode(table: Table) -> Result<Config, ConfigError> {
     decoded.map_err(|error| {
         let path = error.path().to_string();
         let cause = match path.as_str() {
-            "auth.secret" => "expects a string",
+            "auth.secret" | "store.cql_password" | "store.redis_url" => "expects a string",
             _ => error.inner().message(),
         };
         ConfigError(format!("{path}: {}; docs/configuration.md lists the settings", cause.trim_end().replace('\n', "; ")))
@@ -130,7 +137,10 @@ mod tests {
             ("NEXO__SERVER", "x", "NEXO__SECTION__FIELD"),
             ("NEXO__LIMITS__ENABLED", "yes", "NEXO__LIMITS__ENABLED"),
             ("NEXO__AUTH__TOKEN_TTL_S", "-1", "auth.token_ttl_s"),
-            ("NEXO__STORE__MODE", "cluster", "store.mode"),
+            ("NEXO__STORE__MODE", "both", "store"),
+            ("NEXO__STORE__MODE", "cluster", "store.cql_nodes"),
+            ("NEXO__STORE__REDIS_URL", "redis://127.0.0.1", "redis_url"),
+            ("NEXO__STORE__CQL_NODES", "127.0.0.1:9042", "cql_nodes"),
             ("NEXO__AUTH__SECRET", "short", "auth.secret"),
             ("NEXO__WS__SILENCE_MS", "1", "ws.silence_ms"),
             ("NEXO__SERVER__LISTEN", "nowhere", "server.listen"),

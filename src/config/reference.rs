@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Config, SECTIONS};
+use super::{ClusterStore, Config, SECTIONS, Store};
 
 /// The configuration as a TOML file, secrets hidden.
 pub fn render(config: &Config) -> Result<String, toml::ser::Error> {
@@ -10,12 +10,18 @@ pub fn render(config: &Config) -> Result<String, toml::ser::Error> {
     if !shown.auth.secret.is_empty() {
         shown.auth.secret = "(hidden)".to_owned();
     }
+    if let Store::Cluster(store) = &mut shown.store {
+        for secret in [&mut store.cql_password, &mut store.redis_url].into_iter().filter(|secret| !secret.is_empty()) {
+            *secret = "(hidden)".to_owned();
+        }
+    }
     toml::to_string(&shown)
 }
 
 /// The reference page, in Markdown: every setting with its type, default and meaning.
 pub fn reference() -> Result<String, toml::ser::Error> {
-    let defaults = toml::Table::try_from(Config::default())?;
+    let of = |store| toml::Table::try_from(Config { store, ..Config::default() });
+    let defaults = [of(Store::default())?, of(Store::Cluster(Box::<ClusterStore>::default()))?];
     let mut page = String::from(INTRODUCTION);
     for (section, doc, settings) in SECTIONS {
         let doc = doc.concat();
@@ -23,7 +29,7 @@ pub fn reference() -> Result<String, toml::ser::Error> {
         // Writing to a string cannot fail.
         let _ = write!(page, "\n## `[{section}]`\n\n{sentence}\n\n| setting | default | what it is |\n|---|---|---|\n");
         for setting in *settings {
-            let default = defaults.get(*section).and_then(|section| section.get(setting.name));
+            let default = defaults.iter().find_map(|defaults| defaults.get(*section)?.get(setting.name));
             let default = default.map(ToString::to_string).unwrap_or_default();
             let field = setting.name.to_ascii_uppercase();
             let what = setting.doc.concat();

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::fields;
 use super::history::{could_have, own, seq};
 use crate::error::{Code, Error, OrCode, Result};
-use crate::model::{Caller, ConversationId, ConversationState, Push, ReceiveOption, Settings};
+use crate::model::{Caller, ConversationId, ConversationState, ReceiveOption, Settings};
 use crate::push::Bus;
 use crate::store::{self, OnCommit};
 
@@ -144,10 +144,7 @@ impl Conversations {
         let read_seq = seq("read_seq", read_seq)?;
         let id = fields::conversation_id(conversation_id)?;
         let (bus, user, origin) = (Arc::clone(&self.bus), caller.user.clone(), caller.platform);
-        let tell: OnCommit<crate::model::Conversation> = Box::new(move |conversation| {
-            let (conversation, read_seq) = (conversation.id.clone(), conversation.read_seq);
-            bus.publish(Push::Read { user, conversation, read_seq, origin });
-        });
+        let tell: OnCommit<_> = Box::new(move |conversation| bus.marked_read(&user, conversation, origin));
         self.conversations.mark_read(&caller.user, &id, read_seq, tell).await?.ok_or_else(|| absent(caller, &id))
     }
 

@@ -210,5 +210,5 @@ fn leave(
 }
 
 fn change(group: GroupId, what: &'static str, by: &By, users: Vec<UserId>) -> GroupChange {
-    GroupChange { group, change: what, operator: by.user.clone(), users }
+    GroupChange { group, change: what.into(), operator: by.user.clone(), users }
 }

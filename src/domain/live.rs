@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::auth::Auth;
 use crate::error::Result;
-use crate::model::{CloseReason, ConversationId, Platform, Push, PushId, UserId};
-use crate::push::{Attach, Attached, Bus, Connection, Entry, Missed, Parcel};
+use crate::model::{CloseReason, ConversationId, Platform, PushId, UserId};
+use crate::push::{self, Attach, Attached, Bus, Connection, Entry, Missed, Parcel};
 use crate::store::{self, Stores};
 
 /// Messages that are read from the store at once.
@@ -95,30 +95,7 @@ impl Live {
     pub async fn recover(&self, missed: &mut Vec<(PushId, Entry)>, origin: Platform) -> Result<Vec<(PushId, Arc<Parcel>)>> {
         let rest = missed.split_off(missed.len().min(CHUNK));
         let chunk = std::mem::replace(missed, rest);
-        let mut parcels = Vec::with_capacity(chunk.len());
-        let mut entries = chunk.into_iter().peekable();
-        while let Some((id, entry)) = entries.next() {
-            let (conversation, first) = match entry {
-                Entry::Event(parcel) => {
-                    parcels.push((id, parcel));
-                    continue;
-                }
-                Entry::Message { conversation, seq } => (conversation, seq),
-            };
-            // A run of one conversation's messages is read at once.
-            let mut ids = vec![id];
-            let follows = |entry: &Entry, seq| matches!(entry, Entry::Message { conversation: other, seq: next } if *other == conversation && *next == seq);
-            while let Some((id, _)) = entries.next_if(|(_, entry)| follows(entry, first + ids.len() as u64)) {
-                ids.push(id);
-            }
-            let last = first + ids.len() as u64 - 1;
-            for message in self.messages.range(&conversation, first, last, ids.len()).await? {
-                let index = usize::try_from(message.seq - first).unwrap_or(usize::MAX);
-                let parcel = Parcel::new(Push::Message { message, origin });
-                parcels.extend(ids.get(index).map(|id| (*id, parcel)));
-            }
-        }
-        Ok(parcels)
+        Ok(push::recall(&*self.messages, chunk, origin).await?)
     }
 
     /// The conversations of `user` among `listed`, with their max_seq.

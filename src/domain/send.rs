@@ -6,7 +6,7 @@ use super::{content, fields};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::model::{
-    Appended, Caller, ConversationId, Destination, Draft, GroupStatus, MemberStatus, Message, MsgType, Push, Refusal,
+    Appended, Caller, ConversationId, Destination, Draft, GroupStatus, MemberStatus, Message, MsgType, Refusal, Stored,
 };
 use crate::push::Bus;
 use crate::store::Messages;
@@ -60,7 +60,7 @@ impl Sending {
     pub async fn send(&self, caller: &Caller, outgoing: Outgoing) -> Result<Arc<Message>> {
         let draft = self.draft(caller, outgoing)?;
         let (bus, origin) = (Arc::clone(&self.bus), caller.platform);
-        let tell = move |message: &Arc<Message>| bus.publish(Push::Message { message: Arc::clone(message), origin });
+        let tell = move |stored: &Stored| bus.stored(stored, origin);
         match self.messages.append(draft, admit, Box::new(tell)).await? {
             Appended::New(message) | Appended::Repeat(message) => Ok(message),
             Appended::OtherBody => Err(Code::DuplicateMessage.into()),

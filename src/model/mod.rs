@@ -13,7 +13,7 @@ pub use conversation::{Conversation, ConversationKind, ConversationState, Receiv
 pub use group::{Group, GroupFields, GroupState, GroupStatus, GroupUpdate, Member, MemberStatus, Role};
 pub use ids::{ConversationId, GroupId, Platform, UserId};
 pub use message::{Appended, Destination, Draft, Message, MsgType, Refusal};
-pub use push::{CloseReason, GroupChange, Push, PushId};
+pub use push::{CloseReason, FRAME_BYTES, GroupChange, Logged, NodeId, Push, PushId, Stored};
 pub use session::{Caller, Session};
 pub use user::{User, UserUpdate};
 pub use window::{Extent, Window, Windows};

@@ -1,9 +1,13 @@
 //! What is pushed to sockets, and why a socket is closed.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use super::{ConversationId, GroupId, Message, Platform, UserId};
+
+/// What a frame has besides a message's content, and what it costs to keep: ids, numbers, names of fields.
+pub const FRAME_BYTES: usize = 384;
 
 /// Something that users are told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +40,7 @@ pub struct GroupChange {
     /// Which group.
     pub group: GroupId,
     /// What happened, a word of the API document.
-    pub change: &'static str,
+    pub change: Cow<'static, str>,
     /// Who did it.
     pub operator: UserId,
     /// Whom it was done to, if anybody in particular.
@@ -74,6 +78,13 @@ impl CloseReason {
             Self::Silent => 1001,
             Self::Failed => 1011,
         }
+    }
+
+    /// The reason with this close code.
+    pub fn from_code(code: u16) -> Option<Self> {
+        use CloseReason::{Failed, Replaced, Restarting, Silent, TokenEnded, TooMany, TooSlow};
+        let all = [Replaced, TokenEnded, TooSlow, TooMany, Restarting, Silent, Failed];
+        all.into_iter().find(|reason| reason.code() == code)
     }
 
     /// The reason in words.
@@ -120,6 +131,49 @@ impl fmt::Display for PushId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}-{:x}-{:x}", self.epoch, self.position, self.at_ms.max(0))
     }
+}
+
+/// A process that serves clients: another one each time that it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(u64);
+
+impl NodeId {
+    /// The node with this number, which must be random.
+    pub fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The node that `text` spells, if it is one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let sane = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        sane.then(|| u64::from_str_radix(text, 16).ok().map(Self)).flatten()
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// A user's log that has got an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// Whose log.
+    pub user: UserId,
+    /// The entry's place in it.
+    pub id: PushId,
+    /// The nodes that have connections of the user.
+    pub nodes: Vec<NodeId>,
+}
+
+/// A message that was stored now, as the push path is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The message.
+    pub message: Arc<Message>,
+    /// The logs of its recipients that have got it. A store of one process leaves that to the push path.
+    pub logged: Vec<Logged>,
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! The bus: what the rules and the sockets need of the push path, whichever nodes it spans.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::connection::Connection;
 use super::log::Missed;
-use crate::model::{Caller, CloseReason, Conversation, GroupUpdate, Push, PushId, UserId};
+use crate::model::{Caller, CloseReason, Conversation, GroupUpdate, Platform, PushId, Stored, UserId};
 use crate::store::StoreError;
 
 /// A connection that asks to be told.
@@ -36,8 +37,11 @@ pub struct Attached {
 /// The hand-over never waits for a socket, and keeps the order in which it is called for each conversation and group.
 #[async_trait]
 pub trait Bus: Send + Sync {
-    /// Tells everybody whom `push` concerns.
-    fn publish(&self, push: Push);
+    /// Tells everybody whom a message concerns, but for the platform `origin` that sent it.
+    fn stored(&self, stored: &Stored, origin: Platform);
+
+    /// Tells a user how far it has read a conversation, but for the platform `origin` that said so.
+    fn marked_read(&self, user: &UserId, conversation: &Conversation, origin: Platform);
 
     /// Takes note of a group's new members and windows, then tells its members and those who changed.
     fn group_changed(&self, update: &GroupUpdate);
@@ -46,15 +50,18 @@ pub trait Bus: Send + Sync {
     fn settings_changed(&self, user: &UserId, conversation: &Conversation);
 
     /// Registers a connection; it is told of everything that is stored after this answers. `Err(reason)` inside if the user
-    /// may have no more connections.
+    /// may have no more connections, on all nodes together.
     async fn attach(&self, attach: Attach) -> Result<Result<Attached, CloseReason>, StoreError>;
 
     /// Forgets a connection. Its user's log is kept for a while.
     fn detach(&self, connection: &Connection);
 
-    /// Closes the connections of a user that showed the token `jti`; when it answers, they take no more frames.
+    /// Closes the connections of a user that showed the token `jti`; they take no frame of what is stored after this answers.
     async fn end(&self, user: &UserId, jti: &str, reason: CloseReason);
 
     /// Lets the connections that showed the token `jti` live on with the new one.
     async fn renew(&self, caller: &Caller, jti: &str);
+
+    /// Closes every connection of this node, spread over about `time` at most, so that the clients do not all come back at once.
+    async fn close_all(&self, reason: CloseReason, time: Duration);
 }

@@ -48,8 +48,7 @@ impl fmt::Debug for Parcel {
     }
 }
 
-/// What a frame has besides a message's content, and what it costs to keep: ids, numbers, names of fields.
-pub(super) const FRAME_BYTES: usize = 384;
+pub(super) use crate::model::FRAME_BYTES;
 
 /// A parcel on its way to one connection.
 #[derive(Debug, Clone)]

@@ -1,17 +1,22 @@
 //! From "stored" to "in the sockets": who is told of what, in which order, and what is kept for those who come back.
 
 mod bus;
+mod cluster;
 mod connection;
 mod hub;
 mod log;
 mod presence;
+mod recall;
+mod roster;
 mod sweep;
 
 pub use bus::{Attach, Attached, Bus};
+pub use cluster::{ClusterBus, ClusterTasks};
 pub use connection::{Connection, Frame, Parcel, Taken};
 pub use hub::Hub;
 pub use log::{Entry, Missed};
-pub use sweep::Sweeper;
+pub use recall::recall;
+pub use sweep::{Sweeper, Swept};
 
 /// The bounds of the push path.
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,4 @@
-//! A user who is present: online, or gone for less than the log lives.
+//! A user who is present on this node, and the connections that it has here.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::OnceCell;
 
 use super::connection::{Connection, Frame, Parcel, lock};
-use super::log::Log;
 use crate::model::{ConversationId, Platform, PushId, UserId};
 
 /// Who of a user's connections is told.
@@ -18,39 +17,24 @@ pub(super) struct Audience {
     pub(super) events: bool,
 }
 
+/// What is known of a present user; `log` is what its bus knows of the user's log.
 #[derive(Debug)]
-pub(super) struct State {
-    pub(super) log: Log,
+pub(super) struct State<L> {
+    pub(super) log: L,
     pub(super) connections: Vec<Arc<Connection>>,
     /// Whether the user wants no pushes of a conversation, for those where it ever said so.
     pub(super) muted: HashMap<ConversationId, bool>,
     /// Since when there is no connection.
     pub(super) gone_since_ms: i64,
-    /// Removed from the hub: nobody may attach to it any more.
+    /// Removed from the roster: nobody may attach to it any more.
     pub(super) retired: bool,
 }
 
-/// A present user. Its lock orders the log and the queues of all its connections.
-#[derive(Debug)]
-pub(super) struct Presence {
-    pub(super) user: UserId,
-    pub(super) state: Mutex<State>,
-    /// Set once the user's groups are in the hub's index.
-    pub(super) subscribed: OnceCell<()>,
-}
-
-impl Presence {
-    pub(super) fn new(user: UserId, log: Log, now_ms: i64) -> Self {
-        let state = State { log, connections: Vec::new(), muted: HashMap::new(), gone_since_ms: now_ms, retired: false };
-        Self { user, state: Mutex::new(state), subscribed: OnceCell::new() }
-    }
-
-    /// Logs a parcel and queues it for the connections of the audience. Answers how many, and how many were too slow.
-    pub(super) fn deliver(&self, parcel: &Arc<Parcel>, audience: Audience, now_ms: i64) -> (u64, u64) {
-        let mut state = lock(&self.state);
-        let id: PushId = state.log.append(parcel, audience.except, now_ms);
+impl<L> State<L> {
+    /// Queues a parcel for the connections of the audience. Answers how many, and how many were too slow.
+    pub(super) fn tell(&self, parcel: &Arc<Parcel>, id: PushId, audience: Audience) -> (u64, u64) {
         let (mut told, mut slow) = (0, 0);
-        for connection in &state.connections {
+        for connection in &self.connections {
             let skipped = audience.except.is_some_and(|platform| connection.is_on(platform));
             if skipped || (audience.events && !connection.wants_events()) {
                 continue;
@@ -65,6 +49,43 @@ impl Presence {
 
     /// Whether the user wants no pushes of `conversation`.
     pub(super) fn mutes(&self, conversation: &ConversationId) -> bool {
-        lock(&self.state).muted.get(conversation).copied().unwrap_or(false)
+        self.muted.get(conversation).copied().unwrap_or(false)
+    }
+
+    /// Takes note of what the user wants of a conversation; `loaded` if what the store says of that is here already.
+    pub(super) fn set_muted(&mut self, conversation: &ConversationId, muted: bool, loaded: bool) {
+        // What is being read from the store may be older: until it is here, "not muted" has to be remembered too.
+        if muted || !loaded {
+            self.muted.insert(conversation.clone(), muted);
+        } else {
+            self.muted.remove(conversation);
+        }
+    }
+}
+
+/// A present user. Its lock orders what is known of the log and the queues of all its connections.
+#[derive(Debug)]
+pub(super) struct Presence<L> {
+    pub(super) user: UserId,
+    pub(super) state: Mutex<State<L>>,
+    /// Set once the user's groups are in the roster's index.
+    pub(super) subscribed: OnceCell<()>,
+}
+
+impl<L> Presence<L> {
+    pub(super) fn new(user: UserId, log: L, now_ms: i64) -> Self {
+        let state = State { log, connections: Vec::new(), muted: HashMap::new(), gone_since_ms: now_ms, retired: false };
+        Self { user, state: Mutex::new(state), subscribed: OnceCell::new() }
+    }
+
+    /// Whether the user wants no pushes of `conversation`.
+    pub(super) fn mutes(&self, conversation: &ConversationId) -> bool {
+        lock(&self.state).mutes(conversation)
+    }
+
+    /// Takes note of what the user wants of a conversation.
+    pub(super) fn set_muted(&self, conversation: &ConversationId, muted: bool) {
+        let loaded = self.subscribed.initialized();
+        lock(&self.state).set_muted(conversation, muted, loaded);
     }
 }

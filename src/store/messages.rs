@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{OnCommit, StoreError};
 use crate::error::Code;
-use crate::model::{Appended, ConversationId, Destination, Draft, Extent, Message};
+use crate::model::{Appended, ConversationId, Destination, Draft, Extent, Message, Stored};
 
 /// The rule on who may send where.
 pub type Admit = fn(&Destination) -> Result<(), Code>;
@@ -18,9 +18,9 @@ pub trait Messages: Send + Sync {
     /// caller's token is not the current one: that is looked up together with everything else.
     ///
     /// Seqs start at 1 and are never given twice. A refused append burns none. `committed` is called for a new message only,
-    /// in the order of seqs. The conversation comes into being for both sides with its first message, and the sender has
+    /// and for messages of one sender that wait for each other in their order. The conversation comes into being for both sides with its first message, and the sender has
     /// read its own message.
-    async fn append(&self, draft: Draft, admit: Admit, committed: OnCommit<Arc<Message>>) -> Result<Appended, StoreError>;
+    async fn append(&self, draft: Draft, admit: Admit, committed: OnCommit<Stored>) -> Result<Appended, StoreError>;
 
     /// The stored messages of `first..=last`, ascending, at most `limit`. Nothing above the extent is shown.
     async fn range(
@@ -30,6 +30,10 @@ pub trait Messages: Send + Sync {
         last: u64,
         limit: usize,
     ) -> Result<Vec<Arc<Message>>, StoreError>;
+
+    /// The messages that are stored at `first..=last`, ascending, also those that the extent does not show yet: for somebody who
+    /// was told of them.
+    async fn at(&self, conversation: &ConversationId, first: u64, last: u64) -> Result<Vec<Arc<Message>>, StoreError>;
 
     /// How far the conversation has come, whoever may see it.
     async fn extent(&self, conversation: &ConversationId) -> Result<Extent, StoreError>;

@@ -21,7 +21,8 @@ pub use users::Users;
 
 /// Called once with what a change stored, after it is durable, even if whoever asked for it has gone away.
 ///
-/// Calls for one conversation, and for one group, come in the order in which their changes took effect. It must not wait.
+/// Calls for one group come in the order in which its changes took effect, those for one sender in the order in which it waited
+/// for its messages. It must not wait.
 pub type OnCommit<T> = Box<dyn FnOnce(&T) + Send>;
 
 /// Why a store did not answer.

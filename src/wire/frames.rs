@@ -105,7 +105,7 @@ pub fn recovered(whole: bool, moved: &Moved, position: PushId) -> String {
 struct GroupChanged<'a> {
     event: &'static str,
     group_id: String,
-    change: &'static str,
+    change: &'a str,
     operator_id: &'a str,
     user_ids: Vec<&'a str>,
 }
@@ -126,7 +126,7 @@ pub fn push_text(push: &Push) -> Box<str> {
             let changed = GroupChanged {
                 event: "group_changed",
                 group_id: change.group.to_string(),
-                change: change.change,
+                change: &change.change,
                 operator_id: change.operator.as_str(),
                 user_ids: change.users.iter().map(|user| user.as_str()).collect(),
             };

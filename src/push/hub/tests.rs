@@ -3,10 +3,11 @@
 use super::*;
 use crate::clock::ManualClock;
 use crate::model::{
-    ConversationState, Group, GroupChange, GroupFields, GroupStatus, Member, MemberStatus, MsgType, Role, Settings,
+    ConversationState, Group, GroupChange, GroupFields, GroupId, GroupStatus, Member, MemberStatus, MsgType, Role, Settings,
+    Windows,
 };
 use crate::push::Taken;
-use crate::store::OnCommit;
+use crate::store::{OnCommit, Subscription};
 use tokio::sync::Semaphore;
 
 /// Conversations as they were when somebody began to read them, told only when the test lets it.
@@ -82,11 +83,11 @@ fn quit_of(name: &str, windows: Windows) -> GroupUpdate {
         inviter: None,
         windows,
     };
-    let change = GroupChange { group: id, change: "quit", operator: user(name), users: vec![user(name)] };
+    let change = GroupChange { group: id, change: "quit".into(), operator: user(name), users: vec![user(name)] };
     GroupUpdate { group, members: vec![member], change }
 }
 
-fn message(conversation: ConversationId, seq: u64) -> Push {
+fn message(conversation: ConversationId, seq: u64) -> Stored {
     let message = Message {
         conversation,
         seq,
@@ -96,7 +97,7 @@ fn message(conversation: ConversationId, seq: u64) -> Push {
         content: "{}".into(),
         send_at_ms: 0,
     };
-    Push::Message { message: Arc::new(message), origin: Platform::Web }
+    Stored { message: Arc::new(message), logged: Vec::new() }
 }
 
 #[tokio::test]
@@ -136,8 +137,8 @@ async fn what_changes_while_a_user_comes_online_is_not_undone() {
     hub.settings_changed(&user("ann"), &row);
     store.told.add_permits(1);
     let attached = attaching.await.expect("no panic").expect("the store answers").expect("room");
-    hub.publish(message(group, 2));
-    hub.publish(message(muted.clone(), 1));
+    hub.stored(&message(group, 2), Platform::Web);
+    hub.stored(&message(muted.clone(), 1), Platform::Web);
     let Taken::Frames(frames) = attached.connection.take() else { panic!("ann is told of nothing") };
     let told: Vec<_> = frames.iter().map(|frame| frame.parcel.push().clone()).collect();
     assert!(matches!(&told[..], [Push::Message { message, .. }] if message.conversation == muted), "{told:?}");

@@ -29,7 +29,7 @@ local LARGEST_BLOCK = 1024
 -- A conversation that uses up a block faster than this gets a block twice as large next.
 local FAST_MS = 10000
 -- For how long one asker alone may bring a block before another one asks too.
-local LEASE_MS = 300
+local LEASE_MS = 1000
 local REMEMBERED_MS = 120000
 local KEPT_MS = 2592000000
 
@@ -178,7 +178,7 @@ local function remembered(name, key, body)
   local layout, server, seq, sent, stored = string.match(text, '^(%w+)|(%w+)|(%d+)|(%d+)|(.*)$')
   if layout ~= LAYOUT then return nil end
   if server ~= key.here then return nil end -- guard: server
-  if stored ~= body then return { 'other' } end
+  if stored ~= body then return { 'other' } end -- guard: seen-body
   return { 'seen', seq, sent }
 end
 
@@ -201,7 +201,7 @@ local function claimed(key, claim, ask_for)
   -- A row of this id above: it was given a second seq across a loss, and settling says which of the two stays.
   if ask_for.candidate > 0 and ask_for.candidate ~= claim.seq then return { 'busy' } end -- guard: candidate
   if claim.closed then return { 'busy' } end -- guard: close
-  if claim.body ~= ask_for.body then return { 'other' } end
+  if claim.body ~= ask_for.body then return { 'other' } end -- guard: pending-body
   claim.renewed = tick(key) -- guard: renew
   keep(key, claim)
   return { 'same', int(claim.seq), int(claim.send_at), int(claim.fence) }
@@ -303,7 +303,7 @@ end
 local function peek(keys)
   local key = read(keys[1])
   if key.foreign or key.cold then return { 'cold' } end
-  return { 'warm', int(key.fence), int(key.low - 1), int(key.whole_from) }
+  return { 'warm', int(key.fence), int(key.low - 1), int(key.whole_from), int(key.next - 1) }
 end
 
 -- close settled fence count: closes what was last renewed at this count or before, and says up to where it is to be settled.
@@ -334,19 +334,22 @@ local function close(keys, args)
   return { upto <= settled and 'stale' or 'settle', int(key.low), int(upto) }
 end
 
--- resolve upto seq..: everything up to here is settled, and these seqs of it are rows, whose claims are KEYS[2] and on.
+-- resolve upto seq..: everything up to here is settled, and these seqs of it are rows, whose claims are KEYS[2] and on. Answers
+-- with those of them that nobody had finished: their recipients may not have been told.
 local function resolve(keys, args)
   local upto, key = tonumber(args[1]), read(keys[1])
   if key.foreign then return { 'gone' } end
+  local answer = { 'resolved' }
   for at = 2, #args do
     local claim = pending(key, tonumber(args[at]))
+    if claim then table.insert(answer, args[at]) end
     -- A send of this id that looked it up before the row was there must not get a second seq.
     if claim then remember(keys[at], key, claim) end -- guard: remember
   end
   each(key, upto, function(claim) drop(key, claim) end)
   raise_low(key)
   save(key)
-  return { 'resolved' }
+  return answer
 end
 
 redis.register_function('claim_VERSION', claim)

@@ -1,24 +1,52 @@
-//! The library of Functions that runs in Redis.
+//! The libraries of Functions that run in Redis.
 
 use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
-/// The library's text, with `VERSION` where its version goes.
+/// The text of the library of seqs, with `VERSION` where its version goes.
 pub const TEXT: &str = include_str!("functions.lua");
 
-/// The names of the functions, as this release calls them.
-static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let digest = Sha256::digest(TEXT);
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-});
+/// The library of seqs.
+pub static SEQS: LazyLock<Library> = LazyLock::new(|| Library::new(TEXT));
 
-/// The text to load. Its name and its functions' names carry its hash: another release's library is another library.
-pub fn library() -> String {
-    TEXT.replace("VERSION", &VERSION)
+/// The library of sessions.
+pub static AUTH: LazyLock<Library> = LazyLock::new(|| Library::new(include_str!("auth.lua")));
+
+/// The library of push logs.
+pub static PUSH: LazyLock<Library> = LazyLock::new(|| Library::new(include_str!("push.lua")));
+
+/// A library. Its name and its functions' names carry the hash of its text: another release's library is another library.
+#[derive(Debug)]
+pub struct Library {
+    text: String,
+    version: String,
 }
 
-/// What the function `short` is called on the server.
+impl Library {
+    fn new(text: &str) -> Self {
+        let digest = Sha256::digest(text);
+        let version: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Self { text: text.replace("VERSION", &version), version }
+    }
+
+    /// The text to load.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What the function `short` is called on the server.
+    pub fn function(&self, short: &str) -> String {
+        format!("{short}_{}", self.version)
+    }
+}
+
+/// The text to load of the library of seqs.
+pub fn library() -> String {
+    SEQS.text().to_owned()
+}
+
+/// What the function `short` of seqs is called on the server.
 pub fn function(short: &str) -> String {
-    format!("{short}_{}", *VERSION)
+    SEQS.function(short)
 }

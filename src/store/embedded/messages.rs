@@ -11,18 +11,19 @@ use super::keys::{self, Table};
 use super::rows::{self, ConversationRow, GroupRow, HeadRow, MemberRow, MessageIdRow, MessageRow, SessionRow};
 use crate::error::Code;
 use crate::model::{
-    Appended, Caller, Conversation, ConversationId, Destination, Draft, Extent, GroupId, Message, Session, UserId, Windows,
+    Appended, Caller, Conversation, ConversationId, Destination, Draft, Extent, GroupId, Message, Session, Stored, UserId,
+    Windows,
 };
 use crate::store::{Admit, Messages, OnCommit, StoreError};
 
 #[async_trait]
 impl Messages for Embedded {
-    async fn append(&self, draft: Draft, admit: Admit, committed: OnCommit<Arc<Message>>) -> Result<Appended, StoreError> {
+    async fn append(&self, draft: Draft, admit: Admit, committed: OnCommit<Stored>) -> Result<Appended, StoreError> {
         let core = Arc::clone(&self.core);
         let hook = move |appended: &Appended| {
             if let Appended::New(message) = appended {
                 core.recent.push(message);
-                committed(message);
+                committed(&Stored { message: Arc::clone(message), logged: Vec::new() });
             }
         };
         self.writer.change(move |tx: &mut Tx<'_>| append(tx, &draft, admit), Some(Box::new(hook))).await
@@ -52,6 +53,11 @@ impl Messages for Embedded {
             found.push(Arc::new(message));
         }
         Ok(found)
+    }
+
+    async fn at(&self, conversation: &ConversationId, first: u64, last: u64) -> Result<Vec<Arc<Message>>, StoreError> {
+        // What is stored here is shown.
+        self.range(conversation, first, last, usize::MAX).await
     }
 
     async fn extent(&self, conversation: &ConversationId) -> Result<Extent, StoreError> {

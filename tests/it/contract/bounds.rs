@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nexo::domain::{Outgoing, Pull, Target};
 use nexo::error::Code;
 use nexo::model::{CloseReason, ConversationId};
-use nexo::push::{Bus, Entry, Limits, Missed};
+use nexo::push::{Entry, Limits, Missed};
 
 use super::contract;
 use super::house::{House, LIMITS, Reader, seq_of};
@@ -26,11 +26,11 @@ contract! {
         }
         assert_eq!(slow.connection.closing(), Some(CloseReason::TooSlow));
         assert_eq!(house.metrics.queue_bytes.get(), 0, "what waited for it was dropped");
-        house.hub.detach(&slow.connection);
+        house.bus.detach(&slow.connection);
         // Nothing of it is lost: it comes back and recovers.
         let whole = async || {
             let back = house.attach(&bob, Some(slow.position)).await.expect("a place");
-            house.hub.detach(&back.connection);
+            house.bus.detach(&back.connection);
             let Some(Missed::Whole { entries, .. }) = back.missed else { panic!("not whole") };
             // The group's creation may be among them.
             let messages = entries.iter().filter(|(_, entry)| matches!(entry, Entry::Message { .. })).count();
@@ -43,13 +43,13 @@ contract! {
         let house = House::with(&store, Limits { recovery_bytes: 20_000, ..LIMITS });
         let [ann, bob] = [house.person("ann").await, house.person("bob").await];
         let start = house.attach(&bob, None).await.expect("a place");
-        house.hub.detach(&start.connection);
+        house.bus.detach(&start.connection);
         for _ in 0..20 {
             house.send_to(&ann, &bob.user, &"x".repeat(1_000)).await.expect("sent");
         }
         let missed = eventually("20 entries", async || {
             let back = house.attach(&bob, Some(start.position)).await.expect("a place");
-            house.hub.detach(&back.connection);
+            house.bus.detach(&back.connection);
             (back.position.position >= start.position.position + 20).then_some(back.missed)
         });
         assert!(matches!(missed.await, Some(Missed::Since(_))));
@@ -64,7 +64,7 @@ contract! {
         }
         assert_eq!(house.attach(&ann, None).await.err(), Some(CloseReason::TooMany));
         house.attach(&bob, None).await.expect("bob has places of his own");
-        house.hub.detach(&held[0]);
+        house.bus.detach(&held[0]);
         house.attach(&ann, None).await.expect("a place that is free again");
         assert_eq!(house.attach(&ann, None).await.err(), Some(CloseReason::TooMany));
     }

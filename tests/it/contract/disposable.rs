@@ -1,7 +1,7 @@
 //! Promise 7: what is not in the store can be lost at any moment, at the price of pushes in flight.
 
 use nexo::model::{ConversationId, Platform, Session};
-use nexo::push::{Bus, Missed};
+use nexo::push::Missed;
 
 use super::contract;
 use super::house::{House, Reader, seq_of};
@@ -18,6 +18,7 @@ contract! {
         let known = frames[0].id;
         house.send_to(&ann, &bob.user, "in flight").await.expect("sent");
         drop(house);
+        store.lose_push_path_of(&bob.user).await;
         let house = House::on(&store);
         house.send_to(&ann, &bob.user, "while nobody knew of bob").await.expect("sent");
         let back = house.attach(&bob, Some(known)).await.expect("a place");
@@ -42,7 +43,7 @@ contract! {
         assert_eq!(frames.len(), 1);
         let nexo::model::Push::Message { message, .. } = frames[0].parcel.push() else { panic!("no message") };
         assert_eq!(message.client_msg_id, loud.client_msg_id);
-        house.hub.detach(&reader.0);
+        house.bus.detach(&reader.0);
     }
 
     async fn nobody_is_logged_out_and_no_replaced_token_comes_back(store: Store) {

@@ -42,12 +42,12 @@ fn founded(id: GroupId, users: &[UserId]) -> GroupUpdate {
         created_at_ms: 1_000,
         updated_at_ms: 1_000,
     };
-    let change = GroupChange { group: id, change: "created", operator: users[0].clone(), users: Vec::new() };
+    let change = GroupChange { group: id, change: "created".into(), operator: users[0].clone(), users: Vec::new() };
     GroupUpdate { group, members, change }
 }
 
 fn update(group: Group, members: Vec<Member>) -> GroupUpdate {
-    let change = GroupChange { group: group.id, change: "updated", operator: group.owner.clone(), users: Vec::new() };
+    let change = GroupChange { group: group.id, change: "updated".into(), operator: group.owner.clone(), users: Vec::new() };
     GroupUpdate { group, members, change }
 }
 

@@ -4,15 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexo::clock::{Clock, ManualClock};
+use nexo::config::ClusterStore;
 use nexo::domain::{Conversations, GroupLimits, Groups, History, Outgoing, Pull, Sending, Target};
 use nexo::error::Result;
 use nexo::model::{Caller, CloseReason, GroupFields, GroupId, Message, PushId, UserId};
-use nexo::push::{Attach, Attached, Bus, Connection, Frame, Hub, Limits, Taken};
+use nexo::push::{Attach, Attached, Bus, ClusterBus, Connection, Frame, Hub, Limits, Taken};
 use nexo::store::Stores;
+use nexo::store::cluster::{Cluster, LogLimits};
 use nexo::telemetry::Metrics;
 
 use super::store::Store;
-use crate::support::unique;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::support::{now_ms, unique};
 
 /// The bounds of the push path, unless a test says otherwise.
 pub(super) const LIMITS: Limits = Limits {
@@ -30,11 +34,13 @@ pub(super) struct House {
     pub(super) stores: Stores,
     pub(super) clock: Arc<ManualClock>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) hub: Arc<Hub>,
+    pub(super) bus: Arc<dyn Bus>,
     pub(super) sending: Sending,
     pub(super) history: History,
     pub(super) groups: Groups,
     pub(super) conversations: Conversations,
+    /// Ends the node's tasks with the house.
+    _node: Option<DropGuard>,
 }
 
 impl House {
@@ -43,24 +49,46 @@ impl House {
         House::with(store, LIMITS)
     }
 
-    /// The rules with these bounds on the push path.
+    /// The rules with these bounds on the push path. On a cluster, a house is a node of its own.
     pub(super) fn with(store: &Store, limits: Limits) -> House {
-        let stores = Stores::clone(store);
+        if let Some(config) = store.settings() {
+            let runtime = tokio::runtime::Handle::current();
+            return tokio::task::block_in_place(|| runtime.block_on(House::node(config, limits)));
+        }
         let clock = Arc::new(ManualClock::at(1_700_000_000_000));
         let metrics = Arc::new(Metrics::new().expect("metrics"));
         let any_clock: Arc<dyn Clock> = clock.clone();
-        let hub = Arc::new(Hub::new(limits, stores.conversations.clone(), any_clock.clone(), metrics.clone()));
-        let bus: Arc<dyn Bus> = hub.clone();
+        let hub = Hub::new(limits, store.conversations.clone(), any_clock, metrics.clone());
+        House::over(Stores::clone(store), Arc::new(hub), clock, metrics)
+    }
+
+    async fn node(config: &ClusterStore, limits: Limits) -> House {
+        let stop = CancellationToken::new();
+        let logs = LogLimits { entries: limits.log_entries, ttl_ms: limits.log_ttl_ms };
+        let metrics = Arc::new(Metrics::new().expect("metrics"));
+        let cluster = Cluster::open(config, logs, &metrics, stop.clone()).await.expect("the node opens");
+        let (stores, clock) = (cluster.stores(), Arc::new(ManualClock::at(now_ms())));
+        let any_clock: Arc<dyn Clock> = clock.clone();
+        let started = ClusterBus::start(limits, &stores, cluster.push_path(), any_clock, metrics.clone()).await;
+        let (bus, tasks) = started.expect("Redis answers");
+        tokio::spawn(tasks.run(stop.clone()));
+        House { _node: Some(stop.drop_guard()), ..House::over(stores, bus, clock, metrics) }
+    }
+
+    /// The rules on these ports and this bus.
+    pub(super) fn over(stores: Stores, bus: Arc<dyn Bus>, clock: Arc<ManualClock>, metrics: Arc<Metrics>) -> House {
+        let any_clock: Arc<dyn Clock> = clock.clone();
         let group_limits = GroupLimits { member_ids: 1_000, members: 100_000 };
         House {
             sending: Sending::new(stores.messages.clone(), bus.clone(), any_clock.clone(), 16_384),
             history: History::new(&stores),
             groups: Groups::new(&stores, bus.clone(), any_clock, group_limits),
-            conversations: Conversations::new(stores.conversations.clone(), bus),
+            conversations: Conversations::new(stores.conversations.clone(), bus.clone()),
             stores,
             clock,
             metrics,
-            hub,
+            bus,
+            _node: None,
         }
     }
 
@@ -114,7 +142,7 @@ impl House {
 
     /// Attaches a connection, for messages only.
     pub(super) async fn attach(&self, caller: &Caller, after: Option<PushId>) -> Result<Attached, CloseReason> {
-        self.hub.attach(Attach { caller: caller.clone(), events: false, after }).await.expect("the hub answers")
+        self.bus.attach(Attach { caller: caller.clone(), events: false, after }).await.expect("the bus answers")
     }
 }
 

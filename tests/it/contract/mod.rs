@@ -23,6 +23,7 @@ mod groups;
 mod house;
 mod messages;
 mod model;
+mod nodes;
 mod sessions;
 mod store;
 mod users;
@@ -41,6 +42,11 @@ macro_rules! contract {
             #[test]
             fn embedded() {
                 $crate::contract::store::run($crate::contract::store::Adapter::Embedded, super::$name);
+            }
+
+            #[test]
+            fn cluster() {
+                $crate::contract::store::run($crate::contract::store::Adapter::Cluster, super::$name);
             }
         }
     )+};

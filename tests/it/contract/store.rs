@@ -5,19 +5,25 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexo::config::ClusterStore;
 use nexo::model::{Caller, ConversationId, Draft, GroupId, MsgType, Platform, Session, User, UserId};
 use nexo::store::Stores;
+use nexo::store::cluster::{Cluster, LogLimits};
 use nexo::store::embedded::{Embedded, Options, WriterThread};
 use nexo::telemetry::Metrics;
 use tempfile::TempDir;
 
-use crate::support::{unique, within};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{cluster_settings, migrated, resp, unique, within};
 
 /// The adapters that the contract runs on.
 #[derive(Clone, Copy)]
 pub(super) enum Adapter {
     /// The embedded store, in a folder of its own.
     Embedded,
+    /// The cluster's, on the database and the Redis that all tests share.
+    Cluster,
 }
 
 /// Runs one promise on a fresh store.
@@ -25,9 +31,23 @@ pub(super) fn run<F>(adapter: Adapter, promise: impl FnOnce(Store) -> F)
 where
     F: Future<Output = ()>,
 {
+    let config = match adapter {
+        Adapter::Embedded => None,
+        Adapter::Cluster => match cluster_settings() {
+            Some(config) => Some(config),
+            None => return,
+        },
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let whole = tokio::time::timeout(Duration::from_secs(120), promise(Store::fresh(adapter))).await;
+        let store = match config {
+            None => Store::fresh(),
+            Some(config) => {
+                migrated(&config).await;
+                Store::cluster(config).await
+            }
+        };
+        let whole = tokio::time::timeout(Duration::from_secs(120), promise(store)).await;
         assert!(whole.is_ok(), "the promise was not looked at within two minutes");
     });
 }
@@ -35,6 +55,7 @@ where
 /// What an adapter keeps its data in, and what has to end before it can be opened again.
 enum Base {
     Embedded { folder: TempDir, writer: WriterThread },
+    Cluster { config: Box<ClusterStore>, cluster: Box<Cluster>, stop: CancellationToken },
 }
 
 /// The ports of an open store.
@@ -51,11 +72,38 @@ impl Deref for Store {
     }
 }
 
+/// The bounds of logs, unless a test says otherwise.
+const LOGS: LogLimits = LogLimits { entries: 512, ttl_ms: 900_000 };
+
 impl Store {
-    fn fresh(adapter: Adapter) -> Store {
-        match adapter {
-            Adapter::Embedded => Store::embedded(tempfile::tempdir().expect("a folder")),
+    /// An embedded one, in a folder of its own.
+    pub(super) fn fresh() -> Store {
+        Store::embedded(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// The settings of the cluster, if it is one.
+    pub(super) fn settings(&self) -> Option<&ClusterStore> {
+        match &self.base {
+            Base::Embedded { .. } => None,
+            Base::Cluster { config, .. } => Some(config),
         }
+    }
+
+    /// Loses what the push path knows of a user, beyond what a node knows itself.
+    pub(super) async fn lose_push_path_of(&self, user: &UserId) {
+        if let Some(config) = self.settings() {
+            let key = format!("{}push:{{{user}}}", config.redis_prefix);
+            let address = config.redis_url.trim_start_matches("redis://");
+            let lost = resp::ask(address, &["DEL", &key]).await.expect("Redis is there").expect("deleted");
+            assert_eq!(lost, ["1"], "there was no {key}");
+        }
+    }
+
+    async fn cluster(config: ClusterStore) -> Store {
+        let stop = CancellationToken::new();
+        let cluster =
+            Cluster::open(&config, LOGS, &Metrics::new().expect("metrics"), stop.clone()).await.expect("the store opens");
+        Store { ports: cluster.stores(), base: Base::Cluster { config: Box::new(config), cluster: Box::new(cluster), stop } }
     }
 
     fn embedded(folder: TempDir) -> Store {
@@ -63,6 +111,19 @@ impl Store {
         let metrics = Arc::new(Metrics::new().expect("metrics"));
         let (store, writer) = Embedded::open(folder.path(), options, metrics).expect("the store opens");
         Store { ports: store.stores(), base: Base::Embedded { folder, writer } }
+    }
+
+    /// Whether all hooks of one conversation come in the order of seqs, and not only those of messages that waited for each other.
+    pub(super) fn tells_in_order(&self) -> bool {
+        matches!(self.base, Base::Embedded { .. })
+    }
+
+    /// Whether `send_at_ms` is the time of a message whose draft says `now_ms`: a cluster has one clock for all nodes, in Redis.
+    pub(super) fn is_time_of(&self, now_ms: i64, send_at_ms: i64) -> bool {
+        match self.base {
+            Base::Embedded { .. } => send_at_ms == now_ms,
+            Base::Cluster { .. } => (crate::support::now_ms() - send_at_ms).abs() < 60_000,
+        }
     }
 
     /// Ends it and opens it again on the same data. Nobody else may hold a port any more.
@@ -74,6 +135,11 @@ impl Store {
                 within("the end of the writer: does the test still hold a port?", writer.ended().cancelled()).await;
                 writer.join();
                 Store::embedded(folder)
+            }
+            Base::Cluster { config, cluster, stop } => {
+                stop.cancel();
+                cluster.close().await;
+                Store::cluster(*config).await
             }
         }
     }

@@ -49,7 +49,7 @@ contract! {
             done.store(true, Ordering::Release);
         };
         let (looks, ()) = tokio::join!(watch(&house, &people[3], &conversation, &done), sending);
-        assert!(looks > 3, "only {looks} looks");
+        assert!(looks >= 3, "only {looks} looks");
         assert_eq!(house.history.max_seq(&people[3], &conversation).await.expect("a seq"), 300);
     }
 }

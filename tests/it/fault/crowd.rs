@@ -48,7 +48,7 @@ async fn say(sender: &Person, group: &str, words: &str, listener: &mut Socket) -
     sent
 }
 
-e2e! {
+alone! {
     with(ws.queue_bytes = "65536")
     async fn two_hundred_that_never_read_cost_their_queues_and_are_closed(world: World) {
         let mut world = world;

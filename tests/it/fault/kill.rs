@@ -13,7 +13,7 @@ async fn start_and_kill(launch: &Launch, after: Duration) {
     }
 }
 
-e2e! {
+alone! {
     async fn killed_20_times_while_sending_every_acked_message_is_there_once(world: World) {
         let mut world = world;
         let ledger = Ledger::new(&world).await;

@@ -31,7 +31,7 @@ async fn storm(ann: &Person, bob: &Person) -> (Vec<Reply>, usize) {
     tokio::join!(logins, sends)
 }
 
-e2e! {
+alone! {
     async fn a_storm_of_logins_does_not_hold_up_messages(world: World) {
         let [ann, bob] = world.people().await;
         let (replies, acked) = storm(&ann, &bob).await;

@@ -1,5 +1,6 @@
 //! Faults of the real thing: killed, out of room, damaged, flooded; what was promised is looked at afterwards.
 
+mod cluster;
 mod crowd;
 mod damage;
 mod disk;

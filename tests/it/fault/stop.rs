@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::ledger::Ledger;
 use crate::support::*;
 
-e2e! {
+alone! {
     async fn told_to_stop_while_sending_it_loses_nothing_and_ends_with_0(world: World) {
         let mut world = world;
         let ledger = Ledger::new(&world).await;

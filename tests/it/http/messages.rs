@@ -258,7 +258,7 @@ e2e! {
             for n in 0..10 {
                 acked.push(ann.send(&bob, &format!("{round} {n}")).await);
             }
-            world.servers()[0].kill9();
+            world.kill9();
             world.restart().await;
             let stored = bob.pull(&pair(&ann, &bob)).await;
             let ids =

@@ -3,6 +3,7 @@
 mod auth;
 mod contents;
 mod conversations;
+mod costs;
 mod full_disk;
 mod group_roles;
 mod groups;

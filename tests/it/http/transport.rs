@@ -29,9 +29,7 @@ e2e! {
     async fn metrics_tell_the_route_and_the_code_of_requests(world: World) {
         let [ann] = world.people().await;
         ann.get("/user/profile/nobody-at-all").await.refused(2006);
-        let reply = world.visitor().get("/metrics").await;
-        assert_eq!(reply.status, 200);
-        let text = String::from_utf8_lossy(&reply.body).into_owned();
+        let text = world.metrics().await;
         let line = text.lines().find(|line| line.contains("/user/profile/") && line.contains("2006"));
         assert!(line.is_some(), "no line of that route and code in:\n{text}");
         assert!(!text.contains("nobody-at-all"), "an id is no label");

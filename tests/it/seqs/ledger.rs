@@ -11,8 +11,8 @@ pub(super) struct Ledger {
     pub(super) lost: bool,
     /// The seqs that each id was acked with.
     pub(super) acks: BTreeMap<MsgId, BTreeSet<u64>>,
-    /// The id that each seq was given to.
-    given: BTreeMap<u64, MsgId>,
+    /// The id and body that each seq was given to.
+    given: BTreeMap<u64, (MsgId, MsgId)>,
     /// The times of the claims under each fence, by seq.
     times: BTreeMap<u64, BTreeMap<u64, u64>>,
     shown: BTreeMap<u64, MsgId>,
@@ -26,10 +26,11 @@ impl Ledger {
     }
 
     /// A claim was answered with this seq, under this fence.
-    pub(super) fn claim(&mut self, id: &MsgId, (seq, send_at_ms, fence): (u64, u64, u64)) {
-        let first = self.given.entry(seq).or_insert_with(|| id.clone()).clone();
-        if first != *id {
-            self.breaks(format!("seq {seq} was given to {first} and to {id}"));
+    pub(super) fn claim(&mut self, (id, body): (&MsgId, &MsgId), (seq, send_at_ms, fence): (u64, u64, u64)) {
+        let message = (id.clone(), body.clone());
+        let first = self.given.entry(seq).or_insert_with(|| message.clone()).clone();
+        if first != message {
+            self.breaks(format!("seq {seq} was given to {first:?} and to {message:?}"));
         }
         let times = self.times.entry(fence).or_default();
         times.insert(seq, send_at_ms);
@@ -39,13 +40,38 @@ impl Ledger {
         }
     }
 
-    pub(super) fn ack(&mut self, id: &MsgId, seq: u64) {
+    /// A send was answered with this seq; `shown` is where its id was shown before it began.
+    pub(super) fn ack(&mut self, (id, body): (&MsgId, &MsgId), seq: u64, shown: Option<u64>) {
+        if self.given.get(&seq).is_none_or(|(_, given)| given != body) {
+            self.breaks(format!("{id} of {body} was acked as {seq}, which is {:?}", self.given.get(&seq)));
+        }
+        // Also after a loss: what was shown stays, and so it is what a later repeat is answered with.
+        if shown.is_some_and(|shown| shown != seq) {
+            self.breaks(format!("{id} was shown at {shown:?}, and a repeat that began later was acked as {seq}"));
+        }
         let seqs = self.acks.entry(id.clone()).or_default();
         seqs.insert(seq);
         if seqs.len() > 1 && !self.lost {
             let seqs = seqs.clone();
             self.breaks(format!("{id} was acked as {seqs:?} and Redis lost nothing"));
         }
+    }
+
+    /// A send was refused, for its id is a message with another body.
+    pub(super) fn refuse(&mut self, (id, body): (&MsgId, &MsgId), shown: Option<u64>) {
+        if !self.given.values().any(|(given, other)| given == id && other != body) {
+            self.breaks(format!("{id} of {body} was refused, and there is no other body"));
+        }
+        let own = |seq: &u64| self.body(*seq) == Some(body);
+        let acked = !self.lost && self.acks.get(id).is_some_and(|seqs| seqs.iter().any(own));
+        if acked || shown.as_ref().is_some_and(own) {
+            self.breaks(format!("{id} of {body} was refused, and that is its body"));
+        }
+    }
+
+    /// The body that a seq was given to.
+    pub(super) fn body(&self, seq: u64) -> Option<&MsgId> {
+        self.given.get(&seq).map(|(_, body)| body)
     }
 
     /// A client was shown everything up to `max`.

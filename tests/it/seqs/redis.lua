@@ -125,6 +125,21 @@ function world.call(library, at, name, keys, args)
   return called.run(keys, args)
 end
 
+-- All that is stored: names, fields of hashes, values; and when names end.
+function world.stored(at)
+  here = servers[at]
+  local stored = {}
+  for name in pairs(here.entries) do
+    local value = entry(name)
+    local fields = type(value) == 'table' and value or { [''] = value }
+    for field, inner in pairs(value and fields or {}) do table.insert(stored, { name, field, inner }) end
+    local until_ms = value and here.entries[name].until_ms
+    if until_ms then table.insert(stored, { name, 'until_ms', text(until_ms) }) end
+  end
+  return stored
+end
+
+function world.set_field(at, name, field, value) servers[at].entries[name].value[field] = value end
 function world.set(at, field, value) servers[at][field] = value end
 function world.flush(at) servers[at].entries = {} end
 function world.keep(at) servers[at].kept = copied(servers[at].entries) end

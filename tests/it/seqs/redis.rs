@@ -39,10 +39,20 @@ fn text(without: Option<&str>) -> String {
 impl Redis {
     /// Servers with the library, without the lines of a guard.
     pub(super) fn new(without: Option<&str>) -> Self {
+        Self::load(&text(without))
+    }
+
+    /// Servers with the library as it ships.
+    pub(super) fn as_shipped() -> Self {
+        // The first line is not Lua.
+        Self::load(functions::library().trim_start_matches(|letter| letter != '\n'))
+    }
+
+    fn load(text: &str) -> Self {
         let lua = Lua::new();
         let world: Table = lua.load(include_str!("redis.lua")).set_name("@redis.lua").eval().expect("the servers");
         let load: Function = world.get("load").expect("load");
-        let library = load.call(text(without)).expect("the library loads");
+        let library = load.call(text).expect("the library loads");
         let mut redis =
             Self { library, world, masters: [true, false], clock_steps_ms: [0; SERVERS], now_ms: 0, replids: 0, _lua: lua };
         redis.reset();
@@ -64,9 +74,29 @@ impl Redis {
         self.set_time(u64::from(self.now_ms == 0));
     }
 
+    /// Gives a server this replication id.
+    pub(super) fn set_replid(&self, server: usize, replid: &str) {
+        self.run::<()>("set", (server + 1, "replid", replid));
+    }
+
+    /// Sets the clock of a server.
+    pub(super) fn set_clock(&self, server: usize, clock_ms: u64) {
+        self.run::<()>("set", (server + 1, "clock_ms", clock_ms));
+    }
+
+    /// Sets a field of a hash that is there.
+    pub(super) fn set_field(&self, server: usize, name: &str, field: &str, value: &str) {
+        self.run::<()>("set_field", (server + 1, name, field, value));
+    }
+
+    /// All that a server holds: names, fields of hashes, values; and when names end, as a field `until_ms`.
+    pub(super) fn stored(&self, server: usize) -> Vec<[String; 3]> {
+        self.run("stored", server + 1)
+    }
+
     fn new_replid(&mut self, server: usize) {
         self.replids += 1;
-        self.run::<()>("set", (server + 1, "replid", format!("{:040x}", self.replids)));
+        self.set_replid(server, &format!("{:040x}", self.replids));
     }
 
     pub(super) fn set_time(&mut self, now_ms: u64) {
@@ -104,8 +134,13 @@ impl Redis {
 
     /// Restarts a master from its snapshot, or empty if it has none.
     pub(super) fn restart(&mut self, server: usize) {
-        self.run::<()>("roll_back", server + 1);
+        self.go_back(server);
         self.new_replid(server);
+    }
+
+    /// Holds again what the snapshot has.
+    pub(super) fn go_back(&self, server: usize) {
+        self.run::<()>("roll_back", server + 1);
     }
 
     /// Brings the replica of `server` up to date.

@@ -1,6 +1,8 @@
 //! A send under way on a node.
 
-use nexo::store::cluster::seqs::{Claimed, Gaps, Head, MsgId, Row, Send, SendAnswer, SendAsk, SendOutcome, SendStep, Watch};
+use nexo::store::cluster::seqs::{
+    Claimed, Gaps, Head, MsgId, Now, Row, Send, SendAnswer, SendAsk, SendOutcome, SendStep, Watch,
+};
 
 use super::bring::Bring;
 use super::database::{Late, Plain};
@@ -10,8 +12,13 @@ use super::world::{Job, World};
 pub(super) struct Sending {
     node: usize,
     id: MsgId,
+    body: MsgId,
+    began: Now,
     send: Send,
-    ask: SendAsk,
+    /// What it does next.
+    pub(super) ask: SendAsk,
+    /// Where its id was shown before it began.
+    shown: Option<u64>,
     /// An answer that is there and not yet taken: the node may pause before it takes it.
     answer: Option<SendAnswer>,
     ticket: u64,
@@ -22,11 +29,11 @@ pub(super) struct Sending {
     head: Option<Head>,
 }
 
-/// Every message's body: what is walked through is not bodies.
-const BODY: &str = "b0d1";
+/// Hashes of bodies: repeats of an id may come with any.
+pub(super) const BODIES: [&str; 2] = ["b0d1", "b0d2"];
 
 impl Sending {
-    pub(super) fn new(world: &World, node: usize, id: MsgId) -> Self {
+    pub(super) fn new(world: &World, node: usize, id: MsgId, body: &str) -> Self {
         let now = world.now(node);
         let deadline_ms = if world.out(Guard::Deadline) { u64::MAX / 2 } else { world.deadline_ms() };
         let mut watch = world.nodes[node].watch;
@@ -35,9 +42,10 @@ impl Sending {
             watch = Watch::default();
             watch.saw(fence, now.mono_ms, now.mono_ms);
         }
-        let (send, ask) = Send::start(BODY.into(), deadline_ms, &watch, now);
-        let (tried, head) = (Vec::new(), None);
-        Self { node, id, send, ask, answer: None, ticket: 0, bring: None, done: [false; 2], tried, head }
+        let (send, ask) = Send::start(body.into(), deadline_ms, &watch, now);
+        let (tried, head, shown) = (Vec::new(), None, world.ledger.places(&id).first().copied());
+        let (answer, bring, done) = (None, None, [false; 2]);
+        Self { node, id, body: body.into(), began: now, send, ask, shown, answer, ticket: 0, bring, done, tried, head }
     }
 
     /// Goes one step; gives how it ended, if it did.
@@ -48,9 +56,10 @@ impl Sending {
                 return None;
             }
         }
-        let now = world.now(self.node);
-        let node = &mut world.nodes[self.node];
         let answer = self.answer.take()?;
+        let refused = matches!(answer, SendAnswer::Claimed(Claimed::Other));
+        let now = if refused && world.out(Guard::RefuseInTime) { self.began } else { world.now(self.node) };
+        let node = &mut world.nodes[self.node];
         if let SendAnswer::LookedUp { head: Some(head), .. } = &answer {
             node.fence = node.fence.max(head.fence);
         }
@@ -61,9 +70,11 @@ impl Sending {
                 None
             }
             SendStep::Done(outcome) => {
-                world.tell(|| format!("n{} ends {}: {outcome:?}", self.node, self.id));
-                if let SendOutcome::Stored { seq, .. } = outcome {
-                    world.ledger.ack(&self.id, seq);
+                world.tell(|| format!("n{} ends {} of {}: {outcome:?}", self.node, self.id, self.body));
+                match outcome {
+                    SendOutcome::Stored { seq, .. } => world.ledger.ack((&self.id, &self.body), seq, self.shown),
+                    SendOutcome::OtherBody => world.ledger.refuse((&self.id, &self.body), self.shown),
+                    SendOutcome::TryAgain => {}
                 }
                 Some(outcome)
             }
@@ -131,7 +142,11 @@ impl Sending {
         }
         if world.out(Guard::IdNeedsRow) {
             blocks.head.settled = u64::MAX;
-            rows = seqs.iter().map(|&seq| Row { seq, id: self.id.clone(), send_at_ms: 0, body: BODY.into() }).collect();
+            let body = |seq| world.ledger.body(seq).unwrap_or(&self.body).clone();
+            rows = seqs.iter().map(|&seq| Row { body: body(seq), ..self.row(seq, 0) }).collect();
+        }
+        if world.out(Guard::FoundBody) {
+            rows.iter_mut().for_each(|row| row.body = self.body.clone());
         }
         SendAnswer::Verified { blocks, rows }
     }
@@ -139,12 +154,12 @@ impl Sending {
     fn claim(&mut self, world: &mut World, [known, candidate, settled]: [u64; 3]) -> SendAnswer {
         self.ticket = world.random();
         let [known_word, candidate, settled, ticket] = [known, candidate, settled, self.ticket].map(|word| word.to_string());
-        let args = [self.id.to_string(), BODY.to_owned(), known_word, candidate, settled, ticket];
+        let args = [self.id.to_string(), self.body.to_string(), known_word, candidate, settled, ticket];
         let Some(words) = world.redis(self.node, "claim", &[&self.id], &args) else { return SendAnswer::Failed };
         world.tell(|| format!("n{} claims for {} with {:?}: {words:?}", self.node, self.id, &args[2..]));
         let claimed = Claimed::parse(&words).unwrap_or_else(|| panic!("{words:?}"));
         if let Claimed::Claim { seq, send_at_ms, fence, ahead } = &claimed {
-            world.ledger.claim(&self.id, (*seq, *send_at_ms, *fence));
+            world.ledger.claim((&self.id, &self.body), (*seq, *send_at_ms, *fence));
             if let Some(need) = ahead {
                 let bring = Bring::new(world, self.node, *need, self.ticket);
                 world.jobs.push(Job::Bring(bring));
@@ -154,10 +169,14 @@ impl Sending {
         if world.faulty && world.dice.chance(1, 40) { SendAnswer::Failed } else { SendAnswer::Claimed(claimed) }
     }
 
+    /// Its message, as it is stored.
+    pub(super) fn row(&self, seq: u64, send_at_ms: u64) -> Row {
+        Row { seq, id: self.id.clone(), send_at_ms, body: self.body.clone() }
+    }
+
     fn write(&mut self, world: &mut World, seq: u64, send_at_ms: u64) -> Option<SendAnswer> {
         let part = self.either(world);
-        let row = Row { seq, id: self.id.clone(), send_at_ms, body: BODY.into() };
-        let plain = if part == 0 { Plain::Row(row) } else { Plain::Id(self.id.clone(), seq) };
+        let plain = if part == 0 { Plain::Row(self.row(seq, send_at_ms)) } else { Plain::Id(self.id.clone(), seq) };
         let lost = world.faulty && world.dice.chance(world.profile.lost_writes, 8);
         match lost.then(|| world.dice.below(2)) {
             Some(0) => world.database.late.push(Late::Plain(plain)),

@@ -9,7 +9,8 @@ use super::world::World;
 pub(super) struct Settle {
     node: usize,
     settling: Settling,
-    ask: SettleAsk,
+    /// What it does next.
+    pub(super) ask: SettleAsk,
     /// When a pause ends, by true time.
     until_ms: Option<u64>,
     /// What was asked for before.

@@ -10,7 +10,7 @@ use super::ledger::Ledger;
 use super::profile::{Fault, Profile};
 use super::reading::Reading;
 use super::redis::Redis;
-use super::sending::Sending;
+use super::sending::{BODIES, Sending};
 use super::settling::Settle;
 
 const NODES: usize = 3;
@@ -24,7 +24,7 @@ pub(super) struct Node {
     /// The fence that it read last for a send.
     pub(super) fence: u64,
     /// The server that it takes for the master.
-    server: usize,
+    pub(super) server: usize,
 }
 
 /// Something under way.
@@ -41,6 +41,8 @@ pub(super) struct World<'a> {
     pub(super) profile: Profile,
     /// Whether anything fails in this walk.
     pub(super) faulty: bool,
+    /// How many of the bodies repeats come with.
+    pub(super) bodies: usize,
     pub(super) now_ms: u64,
     pub(super) redis: &'a mut Redis,
     pub(super) database: Database,
@@ -63,6 +65,7 @@ impl<'a> World<'a> {
             guard_out: None,
             profile,
             faulty: profile.most_faults > 0,
+            bodies: 1,
             now_ms: 10_000,
             redis,
             database: Database::default(),
@@ -158,7 +161,8 @@ impl<'a> World<'a> {
         }
         let number = if fresh { self.ids } else { 1 + self.dice.below(self.ids) };
         let node = self.dice.place(NODES);
-        let sending = Sending::new(self, node, format!("m{number}").into());
+        let body = if self.bodies > 1 { self.dice.place(self.bodies) } else { 0 };
+        let sending = Sending::new(self, node, format!("m{number}").into(), BODIES[body]);
         self.jobs.push(Job::Send(Box::new(sending)));
     }
 
@@ -255,13 +259,13 @@ impl<'a> World<'a> {
         self.tell(|| format!("{fault:?} on server {server}"));
     }
 
-    fn lose(&mut self, fault: impl FnOnce(&mut Redis)) {
+    pub(super) fn lose(&mut self, fault: impl FnOnce(&mut Redis)) {
         fault(self.redis);
         self.ledger.lost = true;
     }
 
     /// The faults end, what is under way ends, and then everything must be as promised.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         for mut job in std::mem::take(&mut self.jobs) {
             let waits = matches!(job, Job::Settle(_));
             let _ended = !waits && (0..80).any(|_| self.step(&mut job));
@@ -312,8 +316,8 @@ impl<'a> World<'a> {
         while !reading.step(self) {}
     }
 
-    fn send_out(&mut self, id: &MsgId, node: usize) -> Option<SendOutcome> {
-        let mut sending = Sending::new(self, node, id.clone());
+    fn send_out(&mut self, id: &MsgId, body: &str, node: usize) -> Option<SendOutcome> {
+        let mut sending = Sending::new(self, node, id.clone(), body);
         (0..200).find_map(|_| sending.step(self))
     }
 
@@ -321,7 +325,7 @@ impl<'a> World<'a> {
         let id: MsgId = "last".into();
         (0..8).any(|_| {
             self.now_ms += 400;
-            matches!(self.send_out(&id, 0), Some(SendOutcome::Stored { .. }))
+            matches!(self.send_out(&id, BODIES[0], 0), Some(SendOutcome::Stored { .. }))
         })
     }
 
@@ -333,14 +337,23 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Once all is settled, a repeat of an acked id is answered with what is shown.
+    /// Once all is settled, a repeat of an acked id is answered with what is shown, and one with another body is refused: where
+    /// bodies differ, by every node.
     fn repeat_all(&mut self) {
+        let (nodes, bodies) = if self.bodies > 1 { (0..NODES, &BODIES[..]) } else { (1..2, &BODIES[..1]) };
         for id in self.ledger.acks.keys().cloned().collect::<Vec<_>>() {
-            let outcome = self.send_out(&id, 1);
-            let shown = self.ledger.places(&id);
-            let same = matches!(outcome, Some(SendOutcome::Stored { seq, .. }) if shown == [seq]);
-            if !same {
-                self.ledger.breaks(format!("{id} is shown at {shown:?}, and a repeat of it is answered with {outcome:?}"));
+            for (node, body) in nodes.clone().flat_map(|node| bodies.iter().map(move |body| (node, body))) {
+                let outcome = self.send_out(&id, body, node);
+                let shown = self.ledger.places(&id);
+                let own = shown.first().and_then(|&seq| self.ledger.body(seq)).is_some_and(|own| **own == **body);
+                let right = match outcome {
+                    Some(SendOutcome::Stored { seq, .. }) => own && shown == [seq],
+                    Some(SendOutcome::OtherBody) => !own,
+                    _ => false,
+                };
+                if !right {
+                    self.ledger.breaks(format!("{id} is shown at {shown:?}, and a repeat with {body} gets {outcome:?}"));
+                }
             }
         }
     }

@@ -83,6 +83,11 @@ impl Client {
     pub(crate) async fn connect(&self, query: &str, headers: &[(&str, &str)]) -> Result<Socket, Reply> {
         Socket::connect(&self.nodes.any(), query, headers).await
     }
+
+    /// A WebSocket of any server with this query, if that server is there and takes it.
+    pub(crate) async fn dial(&self, query: &str) -> Option<Socket> {
+        Socket::dial(&self.nodes.any(), query, &[]).await.ok()
+    }
 }
 
 /// A request on its way to be sent.

@@ -16,19 +16,34 @@
 //! }
 //! ```
 
+mod authority;
 mod client;
+mod cluster;
 mod person;
+mod ports;
+mod proxy;
 mod raw;
+mod redis;
+mod redis_cluster;
+pub(crate) mod resp;
 mod server;
+pub(crate) mod services;
 mod socket;
+mod three_nodes;
 mod token;
 mod world;
 
+pub(crate) use authority::Authority;
 pub(crate) use client::{Client, Reply, enc};
+pub(crate) use cluster::{cluster_settings, migrated};
 pub(crate) use person::{Person, pair, text};
+pub(crate) use proxy::Proxy;
 pub(crate) use raw::{RawSocket, RawTcp, opcode};
+pub(crate) use redis::RedisServer;
+pub(crate) use redis_cluster::RedisCluster;
 pub(crate) use server::{Launch, Server};
 pub(crate) use socket::{Ended, Socket};
+pub(crate) use three_nodes::ThreeNodes;
 pub(crate) use token::{SECRET, Token};
 pub(crate) use world::{Mode, World, run};
 
@@ -128,7 +143,35 @@ macro_rules! e2e {
             fn embedded() {
                 $crate::support::run($crate::support::Mode::Embedded, SETTINGS, super::$name);
             }
+
+            #[test]
+            fn cluster() {
+                $crate::support::run($crate::support::Mode::Cluster, SETTINGS, super::$name);
+            }
         }
     )+};
 }
 pub(crate) use e2e;
+
+/// As `e2e!`, for what is about one server: its disk, its memory, its end. What a cluster does then is in `fault/cluster/`.
+macro_rules! alone {
+    ($(
+        $(#[$meta:meta])*
+        $(with($($section:ident . $field:ident = $value:expr),+ $(,)?))?
+        async fn $name:ident($($world:tt)*) $body:block
+    )+) => {$(
+        $(#[$meta])*
+        async fn $name($($world)*) $body
+
+        mod $name {
+            const SETTINGS: &[(&str, &str, &str)] =
+                &[$($((stringify!($section), stringify!($field), $value)),+)?];
+
+            #[test]
+            fn embedded() {
+                $crate::support::run($crate::support::Mode::Embedded, SETTINGS, super::$name);
+            }
+        }
+    )+};
+}
+pub(crate) use alone;

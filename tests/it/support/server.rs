@@ -1,5 +1,6 @@
 //! A real `nexo serve` process, on a port and a data folder of its own.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -11,7 +12,9 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use super::within;
+use nexo::config::ClusterStore;
+
+use super::{SECRET, within};
 
 /// How a server is started; the same launch twice is the same data folder twice.
 #[derive(Clone)]
@@ -19,14 +22,30 @@ pub(crate) struct Launch {
     home: Arc<TempDir>,
     settings: Vec<(String, String)>,
     wrapper: Vec<String>,
+    /// Whether it has a data folder.
+    on_disk: bool,
 }
 
 impl Launch {
     /// A new data folder, rate limits off.
     pub(crate) fn new() -> Launch {
         let home = tempfile::Builder::new().prefix("nexo-it-").tempdir().expect("a temporary folder");
-        let launch = Launch { home: Arc::new(home), settings: Vec::new(), wrapper: Vec::new() };
+        let launch = Launch { home: Arc::new(home), settings: Vec::new(), wrapper: Vec::new(), on_disk: true };
         launch.set("limits", "enabled", "false")
+    }
+
+    /// A new node of a cluster, rate limits off.
+    pub(crate) fn node(config: &ClusterStore) -> Launch {
+        let launch = Launch { on_disk: false, ..Launch::new() };
+        [
+            ("mode", "cluster"),
+            ("cql_nodes", &config.cql_nodes),
+            ("cql_keyspace", &config.cql_keyspace),
+            ("redis_url", &config.redis_url),
+            ("redis_prefix", &config.redis_prefix),
+        ]
+        .into_iter()
+        .fold(launch.set("auth", "secret", SECRET), |launch, (field, value)| launch.set("store", field, value))
     }
 
     /// Sets `section.field`, through the environment.
@@ -73,8 +92,8 @@ impl Launch {
         let log = File::options().create(true).append(true).open(self.log_path()).expect("the log file");
         command
             .args(words)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(self.data())
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(self.on_disk.then(|| [OsString::from("--data"), self.data().into()]).into_iter().flatten())
             .envs(self.settings.iter().map(|(key, value)| (key, value)))
             .current_dir(self.home.path())
             .stdin(Stdio::null())

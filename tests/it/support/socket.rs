@@ -36,32 +36,33 @@ pub(crate) struct Socket {
 impl Socket {
     /// Opens a WebSocket at `host`; a refusal is the server's answer.
     pub(crate) async fn connect(host: &str, query: &str, headers: &[(&str, &str)]) -> Result<Socket, Reply> {
+        match within("the handshake", Socket::dial(host, query, headers)).await {
+            Ok(socket) => Ok(socket),
+            Err(Error::Http(answer)) => {
+                let (parts, body) = answer.into_parts();
+                let body = Bytes::from(body.unwrap_or_default());
+                let what = format!("ws://{host}/ws?{query}");
+                Err(Reply { what, status: parts.status.as_u16(), headers: parts.headers, body })
+            }
+            Err(error) => panic!("the handshake failed: {error}"),
+        }
+    }
+
+    /// Opens a WebSocket at `host`, where there may be nobody.
+    pub(crate) async fn dial(host: &str, query: &str, headers: &[(&str, &str)]) -> Result<Socket, Error> {
         let url = format!("ws://{host}/ws?{query}");
-        let mut request = url.clone().into_client_request().expect("a valid WebSocket URL");
+        let mut request = url.into_client_request().expect("a valid WebSocket URL");
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
             request.headers_mut().insert(name, HeaderValue::from_str(value).expect("a header value"));
         }
-        let opened = within("the handshake", async {
-            let tcp = TcpSocket::new_v4().expect("a TCP socket");
-            let stream = tcp.connect(host.parse().expect("an address")).await.expect("a connection");
-            stream.set_nodelay(true).expect("TCP_NODELAY");
-            tokio_tungstenite::client_async(request, stream).await
-        });
-        match opened.await {
-            Ok((stream, answer)) => {
-                let protocol = answer.headers().get("sec-websocket-protocol");
-                let protocol = protocol.map(|value| value.to_str().expect("a protocol").to_owned());
-                let protocol = protocol.unwrap_or_default();
-                Ok(Socket { stream, pushes: VecDeque::new(), pings: 0, protocol })
-            }
-            Err(Error::Http(answer)) => {
-                let (parts, body) = answer.into_parts();
-                let body = Bytes::from(body.unwrap_or_default());
-                Err(Reply { what: url, status: parts.status.as_u16(), headers: parts.headers, body })
-            }
-            Err(error) => panic!("the handshake failed: {error}"),
-        }
+        let tcp = TcpSocket::new_v4().expect("a TCP socket");
+        let stream = tcp.connect(host.parse().expect("an address")).await?;
+        stream.set_nodelay(true)?;
+        let (stream, answer) = tokio_tungstenite::client_async(request, stream).await?;
+        let protocol = answer.headers().get("sec-websocket-protocol");
+        let protocol = protocol.map(|value| value.to_str().expect("a protocol").to_owned()).unwrap_or_default();
+        Ok(Socket { stream, pushes: VecDeque::new(), pings: 0, protocol })
     }
 
     /// The next message off the wire; pings are counted and answered.

@@ -4,25 +4,43 @@ use std::future::Future;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use nexo::config::ClusterStore;
 use rand::seq::IndexedRandom;
+use rustix::process::Signal;
 
-use super::{Client, Launch, Person, Server, client, unique};
+use super::{Client, Launch, Person, Server, client, cluster_settings, migrated, unique};
 
 /// What a deployment runs on.
 #[derive(Clone, Copy)]
 pub(crate) enum Mode {
     /// One process on the embedded store.
     Embedded,
+    /// Three processes over a database and a Redis.
+    Cluster,
 }
+
+/// How many servers a cluster has.
+const NODES: usize = 3;
 
 /// Runs one end-to-end test on a world of its own.
 pub(crate) fn run<F>(mode: Mode, settings: &[(&str, &str, &str)], test: impl FnOnce(World) -> F)
 where
     F: Future<Output = ()>,
 {
+    let cluster = match mode {
+        Mode::Embedded => None,
+        Mode::Cluster => match cluster_settings() {
+            Some(config) => Some(config),
+            None => return,
+        },
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let world = World::start(mode, settings).await;
+        let world = match cluster {
+            None => World::start(settings).await,
+            Some(config) => World::cluster(&config, settings).await,
+        };
         let whole = tokio::time::timeout(Duration::from_secs(180), test(world)).await;
         assert!(whole.is_ok(), "the test was not over within three minutes");
     });
@@ -45,6 +63,10 @@ impl Nodes {
     }
 }
 
+fn with(launch: Launch, settings: &[(&str, &str, &str)]) -> Launch {
+    settings.iter().fold(launch, |launch, (section, field, value)| launch.set(section, field, value))
+}
+
 /// A running deployment; dropped is killed.
 pub(crate) struct World {
     servers: Vec<Server>,
@@ -53,12 +75,21 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Starts a deployment with these settings: (section, field, value).
-    pub(crate) async fn start(mode: Mode, settings: &[(&str, &str, &str)]) -> World {
-        let Mode::Embedded = mode;
-        let launch =
-            settings.iter().fold(Launch::new(), |launch, (section, field, value)| launch.set(section, field, value));
-        World::of(vec![launch.start().await])
+    /// Starts one server on the embedded store with these settings: (section, field, value).
+    pub(crate) async fn start(settings: &[(&str, &str, &str)]) -> World {
+        World::of(vec![with(Launch::new(), settings).start().await])
+    }
+
+    /// Starts a cluster of three servers with these settings.
+    pub(crate) async fn cluster(config: &ClusterStore, settings: &[(&str, &str, &str)]) -> World {
+        World::nodes(&[(); NODES].map(|()| config.clone()), settings).await
+    }
+
+    /// Starts a cluster of a server for each of these configurations, which have the keyspace in common.
+    pub(crate) async fn nodes(configs: &[ClusterStore], settings: &[(&str, &str, &str)]) -> World {
+        migrated(&configs[0]).await;
+        let launches = configs.iter().map(|config| with(Launch::node(config), settings));
+        World::of(join_all(launches.map(async |launch| launch.start().await)).await)
     }
 
     /// A world of servers that the test started itself.
@@ -95,11 +126,57 @@ impl World {
         &mut self.servers
     }
 
+    /// A client without a token that goes to one server only, for what each server counts by itself.
+    pub(crate) fn visitor_of_one(&self) -> Client {
+        let nodes = Arc::new(Nodes::default());
+        nodes.set(&self.servers[..1]);
+        Client::new(nodes, client::http())
+    }
+
+    /// The metrics of all servers, one after the other.
+    pub(crate) async fn metrics(&self) -> String {
+        let mut all = String::new();
+        for server in &self.servers {
+            let nodes = Arc::new(Nodes::default());
+            nodes.set(std::slice::from_ref(server));
+            let reply = Client::new(nodes, client::http()).get("/metrics").await;
+            assert_eq!(reply.status, 200);
+            all += &String::from_utf8_lossy(&reply.body);
+        }
+        all
+    }
+
+    /// Whether what is in flight outlives the servers, in Redis.
+    pub(crate) fn has_redis(&self) -> bool {
+        self.servers.len() > 1
+    }
+
+    /// Sends a signal to every server.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.servers.iter().for_each(|server| server.signal(signal));
+    }
+
+    /// Ends every server as a power cut would.
+    pub(crate) fn kill9(&mut self) {
+        self.servers.iter_mut().for_each(Server::kill9);
+    }
+
+    /// Waits until every server has ended, each with code 0.
+    pub(crate) async fn ended(&mut self) {
+        for server in &mut self.servers {
+            assert_eq!(server.wait_exit().await.code(), Some(0));
+        }
+    }
+
     /// Sends SIGTERM to every server, waits, and starts each again on its folder.
     pub(crate) async fn restart(&mut self) {
-        for server in &mut self.servers {
-            server.restart().await;
-        }
+        join_all(self.servers.iter_mut().map(Server::restart)).await;
+        self.nodes.set(&self.servers);
+    }
+
+    /// Starts one server again, if it has not ended with SIGTERM first.
+    pub(crate) async fn restart_one(&mut self, server: usize) {
+        self.servers[server].restart().await;
         self.nodes.set(&self.servers);
     }
 

@@ -164,20 +164,20 @@ e2e! {
         let [ann, bob] = world.people().await;
         let mut sockets = [ann.socket().await, ann.socket_v1().await, bob.socket().await];
         let sent = ann.send(&bob, "the last one").await;
-        world.servers()[0].terminate();
+        world.signal(Signal::TERM);
         assert_eq!(sockets[2].next().await["seq"], sent["seq"]);
         for socket in &mut sockets {
             assert_eq!(socket.close_code().await, 1012);
         }
-        assert_eq!(world.servers()[0].wait_exit().await.code(), Some(0));
+        world.ended().await;
     }
 
     async fn sigint_drains_as_well(mut world: World) {
         let [ann] = world.people().await;
         let mut socket = ann.socket().await;
-        world.servers()[0].signal(Signal::INT);
+        world.signal(Signal::INT);
         assert_eq!(socket.close_code().await, 1012);
-        assert_eq!(world.servers()[0].wait_exit().await.code(), Some(0));
+        world.ended().await;
     }
 
     async fn sends_in_flight_at_sigterm_are_answered_or_not_acked(mut world: World) {
@@ -196,10 +196,10 @@ e2e! {
         }));
         let stop = async {
             eventually("some sends", async || (acked.borrow().len() > 40).then_some(())).await;
-            world.servers()[0].terminate();
+            world.signal(Signal::TERM);
         };
         tokio::join!(talk, stop);
-        assert_eq!(world.servers()[0].wait_exit().await.code(), Some(0));
+        world.ended().await;
         world.restart().await;
         let stored = seqs(&bob.pull(&pair(&ann, &bob)).await);
         let mut acked = acked.into_inner();
@@ -211,7 +211,7 @@ e2e! {
     with(server.drain_pause_ms = "60000")
     async fn a_draining_server_is_not_ready_and_a_second_signal_ends_it_at_once(mut world: World) {
         let [ann] = world.people().await;
-        world.servers()[0].terminate();
+        world.signal(Signal::TERM);
         let not_ready = eventually("not ready", async || {
             let reply = ann.get("/ready").await;
             (reply.status != 200).then_some(reply)
@@ -221,7 +221,7 @@ e2e! {
         let health = ann.get("/health").await;
         assert_eq!((health.status, health.json()), (200, json!({ "status": "ok" })));
         ann.send(&ann, "the balancer still sends some").await;
-        world.servers()[0].terminate();
+        world.signal(Signal::TERM);
         world.servers()[0].wait_exit().await;
     }
 
@@ -233,7 +233,7 @@ e2e! {
         }
         let mut half = world.visitor().tcp().await;
         half.write("POST /msg/send HTTP/1.1\r\nHost: nexo\r\nContent-Length: 100\r\n\r\n{").await;
-        world.servers()[0].terminate();
+        world.signal(Signal::TERM);
         let drained = tokio::time::timeout(2 * DEADLINE, async {
             loop {
                 if world.visitor().call(hyper::Method::GET, "/health").try_send().await.is_err() {
@@ -243,7 +243,7 @@ e2e! {
             }
         });
         drained.await.expect("the server stops listening");
-        assert_eq!(world.servers()[0].wait_exit().await.code(), Some(0));
+        world.ended().await;
     }
 
     async fn the_state_of_a_socket_is_not_shared_with_the_next(world: World) {

@@ -30,6 +30,25 @@ impl Gaps {
         *end = last.max(*end);
     }
 
+    /// The gaps, ascending and apart.
+    pub fn ranges(&self) -> Vec<(u64, u64)> {
+        let mut ranges: Vec<(u64, u64)> = Vec::with_capacity(self.0.len());
+        for (&first, &last) in &self.0 {
+            match ranges.last_mut() {
+                Some((_, end)) if first <= *end + 1 => *end = last.max(*end),
+                _ => ranges.push((first, last)),
+            }
+        }
+        ranges
+    }
+
+    /// The highest seq up to `seq` that is in no gap; 0 if there is none.
+    pub fn highest_outside(&self, seq: u64) -> u64 {
+        let ranges = self.ranges();
+        let inside = ranges.iter().rev().find(|(first, last)| (*first..=*last).contains(&seq));
+        inside.map_or(seq, |(first, _)| first - 1)
+    }
+
     /// Whether `seq` is in a gap.
     pub fn hold(&self, seq: u64) -> bool {
         self.0.range(..=seq).any(|(_, &last)| seq <= last)
@@ -174,5 +193,8 @@ mod tests {
         gaps.add((9, 9));
         let held: Vec<u64> = (1..=10).filter(|&seq| gaps.hold(seq)).collect();
         assert_eq!(held, [3, 4, 5, 9]);
+        gaps.add((6, 8));
+        assert_eq!(gaps.ranges(), [(3, 9)]);
+        assert_eq!([10, 9, 4, 2].map(|seq| gaps.highest_outside(seq)), [10, 2, 2, 2]);
     }
 }

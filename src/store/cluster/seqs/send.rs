@@ -192,6 +192,8 @@ impl Send {
                 self.unless_over(SendAsk::Write { seq, send_at_ms }, now)
             }
             Claimed::Seen { seq, send_at_ms } => SendStep::Done(SendOutcome::Stored { seq, send_at_ms }),
+            // Past D, what was found may be the claim of a send that is as late, of an id that was stored since both looked it up.
+            Claimed::Other if self.is_over(now) => SendStep::Done(SendOutcome::TryAgain),
             Claimed::Other => SendStep::Done(SendOutcome::OtherBody),
             // It is final unless it became a gap after the look-up and before the key was told.
             Claimed::Final => SendStep::Ask(SendAsk::Blocks),

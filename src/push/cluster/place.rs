@@ -1,0 +1,199 @@
+//! What a node knows of a user's log: the last entry that it delivered, and those that wait for what is missing before them. It
+//! does no I/O.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::{ConversationId, Platform, PushId};
+use crate::push::connection::{FRAME_BYTES, Parcel};
+
+/// An entry of a log, to be delivered in its turn.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    /// Something for the user's connections.
+    Parcel {
+        /// What.
+        parcel: Arc<Parcel>,
+        /// The platform that is not told.
+        except: Option<Platform>,
+    },
+    /// The user wants pushes of a conversation from here on, or wants none.
+    Settings {
+        /// Which conversation.
+        conversation: ConversationId,
+        /// Whether it wants none.
+        muted: bool,
+    },
+    /// Nothing that anybody is to be told.
+    Nothing,
+}
+
+impl Delivery {
+    fn size(&self) -> usize {
+        match self {
+            Self::Parcel { parcel, .. } => parcel.size(),
+            Self::Settings { .. } | Self::Nothing => FRAME_BYTES,
+        }
+    }
+}
+
+/// Entries that may be delivered now, in order.
+pub(super) type Ready = Vec<(PushId, Delivery)>;
+
+/// A place in a log.
+///
+/// Entries of one epoch are delivered strictly by their positions, none left out and none twice. Of an entry of another epoch
+/// one cannot tell by itself whether it is late or whether the log began again: it waits until the log itself was asked.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The last entry that was delivered; `None` while nothing is known of the log.
+    delivered: Option<PushId>,
+    waiting: BTreeMap<(u64, u64), (PushId, Delivery)>,
+    waiting_bytes: usize,
+    max_bytes: usize,
+    /// Whether a gap is being read: until then everything waits.
+    held: bool,
+    /// Whether the log has, or may have, entries that did not come.
+    behind: bool,
+    /// Whether somebody is about to look after it.
+    pub(super) queued: bool,
+    /// A random number, by which it is looked after in turn.
+    pub(super) number: u64,
+    /// Whoever talks with Redis about this user holds it, so that routes are written in turn.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Place {
+    /// A place in a log of which nothing is known. At most about `max_bytes` wait; what is past that is read from the log.
+    pub(super) fn new(number: u64, max_bytes: usize) -> Self {
+        Self {
+            delivered: None,
+            waiting: BTreeMap::new(),
+            waiting_bytes: 0,
+            max_bytes,
+            held: false,
+            behind: false,
+            queued: false,
+            number,
+            turn: Arc::default(),
+        }
+    }
+
+    /// The last entry that was delivered.
+    pub(super) fn delivered(&self) -> Option<PushId> {
+        self.delivered
+    }
+
+    /// Its turn.
+    pub(super) fn turn(&self) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(&self.turn)
+    }
+
+    /// Takes an entry that came. Answers what may be delivered by it.
+    pub(super) fn offer(&mut self, id: PushId, delivery: Delivery) -> Ready {
+        match self.delivered {
+            Some(at) if at.epoch == id.epoch && id.position <= at.position => Ready::new(),
+            Some(at) if at.epoch == id.epoch && id.position == at.position + 1 && !self.held => {
+                self.delivered = Some(id);
+                let mut ready = vec![(id, delivery)];
+                self.drain(&mut ready);
+                ready
+            }
+            _ => {
+                self.keep(id, delivery);
+                Ready::new()
+            }
+        }
+    }
+
+    /// The log is known to stand at `at` now: everything up to there is not delivered here, everything behind it is.
+    pub(super) fn begin(&mut self, at: PushId) -> Ready {
+        self.delivered = Some(at);
+        self.held = false;
+        let mut ready = Ready::new();
+        self.drain(&mut ready);
+        ready
+    }
+
+    /// Has everything wait until [`Self::release`].
+    pub(super) fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Takes note that an entry was read from the log and is delivered. Only while it is held.
+    pub(super) fn pass(&mut self, id: PushId) {
+        self.delivered = Some(id);
+    }
+
+    /// Goes on with what waits.
+    pub(super) fn release(&mut self) -> Ready {
+        self.held = false;
+        let mut ready = Ready::new();
+        self.drain(&mut ready);
+        ready
+    }
+
+    /// The log is about to be asked: what is found lacking from here on is more than that will bring.
+    pub(super) fn attend(&mut self) {
+        self.queued = false;
+        self.behind = false;
+    }
+
+    /// Takes note that the log is the one of `epoch`: what came of others was late.
+    pub(super) fn confirm(&mut self, epoch: u64) {
+        let late: Vec<_> = self.waiting.keys().filter(|(other, _)| *other != epoch).copied().collect();
+        for key in late {
+            self.forget(key);
+        }
+    }
+
+    /// Takes note that the log may have entries that did not come.
+    pub(super) fn fall_behind(&mut self) {
+        self.behind = true;
+    }
+
+    /// Takes note that the chain of entries is broken: nothing is known any more.
+    pub(super) fn lose(&mut self) {
+        self.delivered = None;
+        self.held = false;
+    }
+
+    /// Whether something did not come.
+    pub(super) fn lacks(&self) -> bool {
+        self.behind || !self.waiting.is_empty()
+    }
+
+    fn keep(&mut self, id: PushId, delivery: Delivery) {
+        let size = delivery.size();
+        if self.waiting_bytes + size > self.max_bytes {
+            self.behind = true;
+            return;
+        }
+        if let Some((_, before)) = self.waiting.insert((id.epoch, id.position), (id, delivery)) {
+            self.waiting_bytes -= before.size();
+        }
+        self.waiting_bytes += size;
+    }
+
+    fn forget(&mut self, key: (u64, u64)) -> Option<(PushId, Delivery)> {
+        let (id, delivery) = self.waiting.remove(&key)?;
+        self.waiting_bytes -= delivery.size();
+        Some((id, delivery))
+    }
+
+    /// Moves what follows on without a gap from those that wait.
+    fn drain(&mut self, ready: &mut Ready) {
+        let Some(mut at) = self.delivered else { return };
+        while let Some((&key, _)) = self.waiting.range((at.epoch, 0)..=(at.epoch, at.position + 1)).next() {
+            let follows = key.1 == at.position + 1;
+            if let Some((id, delivery)) = self.forget(key).filter(|_| follows) {
+                at = id;
+                ready.push((id, delivery));
+            }
+        }
+        self.delivered = Some(at);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! The calls of the Functions of seqs (`functions.lua`).
+
+use super::functions::SEQS;
+use super::redis::Redis;
+use super::seqs::{Claimed, Closed, MsgId, Peeked};
+use crate::store::StoreError;
+
+/// The keys of conversations in Redis.
+#[derive(Clone)]
+pub(super) struct Claims {
+    redis: Redis,
+}
+
+/// What a claim says of itself.
+pub(super) struct ClaimOf<'a> {
+    pub(super) id: &'a MsgId,
+    pub(super) body: &'a MsgId,
+    pub(super) known: u64,
+    pub(super) candidate: u64,
+    pub(super) settled: u64,
+}
+
+/// What a key said of itself.
+pub(super) struct Peek {
+    pub(super) peeked: Peeked,
+    /// The highest seq that was claimed in it; 0 if it is cold.
+    pub(super) top: u64,
+}
+
+impl Claims {
+    pub(super) fn new(redis: Redis) -> Self {
+        Self { redis }
+    }
+
+    /// Claims a seq; also says whether it was given now, and not found pending.
+    pub(super) async fn claim(
+        &self,
+        conversation: &str,
+        of: ClaimOf<'_>,
+        ticket: &str,
+    ) -> Result<(Claimed, bool), StoreError> {
+        let keys = vec![self.seq_key(conversation), self.claim_key(conversation, of.id)];
+        let numbers = [of.known, of.candidate, of.settled].map(|number| number.to_string());
+        let [known, candidate, settled] = numbers;
+        let arguments = vec![of.id.to_string(), of.body.to_string(), known, candidate, settled, ticket.to_owned()];
+        let words = self.redis.call((&SEQS, "claim"), keys, arguments).await?;
+        let new = words.first().is_some_and(|word| word == "new");
+        Claimed::parse(&words).map(|claimed| (claimed, new)).ok_or_else(|| strange("claim", &words))
+    }
+
+    pub(super) async fn install(
+        &self,
+        conversation: &str,
+        ticket: &str,
+        (from, to): (u64, u64),
+        fence: u64,
+    ) -> Result<(), StoreError> {
+        let arguments = vec![ticket.to_owned(), from.to_string(), to.to_string(), fence.to_string()];
+        self.redis.call((&SEQS, "install"), vec![self.seq_key(conversation)], arguments).await.map(drop)
+    }
+
+    /// Whether this call finished the claim: `false` if it was finished or settled before.
+    pub(super) async fn finish(&self, conversation: &str, seq: u64, id: &MsgId) -> Result<bool, StoreError> {
+        let keys = vec![self.seq_key(conversation), self.claim_key(conversation, id)];
+        let words = self.redis.call((&SEQS, "finish"), keys, vec![seq.to_string(), id.to_string()]).await?;
+        Ok(words.first().is_some_and(|word| word == "finished"))
+    }
+
+    /// What the key knows; silence if Redis does not answer.
+    pub(super) async fn peek(&self, conversation: &str) -> Peek {
+        match self.redis.call((&SEQS, "peek"), vec![self.seq_key(conversation)], Vec::new()).await {
+            Ok(words) => {
+                let top = words.get(4).and_then(|word| word.parse().ok()).unwrap_or(0);
+                Peek { peeked: Peeked::parse(&words).unwrap_or(Peeked::Silent), top }
+            }
+            Err(_) => Peek { peeked: Peeked::Silent, top: 0 },
+        }
+    }
+
+    pub(super) async fn close(
+        &self,
+        conversation: &str,
+        (settled, fence, count): (u64, u64, u64),
+    ) -> Result<Closed, StoreError> {
+        let arguments = [settled, fence, count].map(|number| number.to_string()).to_vec();
+        let words = self.redis.call((&SEQS, "close"), vec![self.seq_key(conversation)], arguments).await?;
+        Closed::parse(&words).ok_or_else(|| strange("close", &words))
+    }
+
+    /// Says that everything up to `upto` is settled, and what of it stays. Answers the seqs of it that nobody had finished.
+    pub(super) async fn resolve(
+        &self,
+        conversation: &str,
+        upto: u64,
+        keep: &[(u64, MsgId)],
+    ) -> Result<Vec<u64>, StoreError> {
+        let mut keys = vec![self.seq_key(conversation)];
+        let mut arguments = vec![upto.to_string()];
+        for (seq, id) in keep {
+            keys.push(self.claim_key(conversation, id));
+            arguments.push(seq.to_string());
+        }
+        let words = self.redis.call((&SEQS, "resolve"), keys, arguments).await?;
+        Ok(words.iter().skip(1).filter_map(|word| word.parse().ok()).collect())
+    }
+
+    fn seq_key(&self, conversation: &str) -> String {
+        self.redis.key(&format!("seq:{{{conversation}}}"))
+    }
+
+    fn claim_key(&self, conversation: &str, id: &str) -> String {
+        self.redis.key(&format!("claim:{{{conversation}}}:{id}"))
+    }
+}
+
+fn strange(function: &str, words: &[String]) -> StoreError {
+    StoreError::Corrupt(format!("{function} was answered with {words:?}"))
+}

@@ -1,0 +1,155 @@
+//! The port of conversations: users' own rows, mended where a change of a group was not copied, and how far each has come.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::extents::Extents;
+use super::groups::{GroupTable, to_the_end};
+use super::together::together;
+use super::turns::Turns;
+use super::views::{Copied, View, Views};
+use crate::model::{Conversation, ConversationId, ConversationState, ReceiveOption, Settings, UserId};
+use crate::store::{Conversations, OnCommit, StoreError, Subscription};
+
+/// The port of conversations.
+pub(super) struct ClusterConversations {
+    reader: Arc<Reader>,
+    turns: Arc<Turns<(UserId, ConversationId)>>,
+}
+
+/// What reads conversations.
+struct Reader {
+    views: Arc<Views>,
+    groups: Arc<GroupTable>,
+    extents: Arc<dyn Extents>,
+}
+
+impl ClusterConversations {
+    pub(super) fn new(views: Arc<Views>, groups: Arc<GroupTable>, extents: Arc<dyn Extents>) -> Self {
+        Self { reader: Arc::new(Reader { views, groups, extents }), turns: Turns::new() }
+    }
+}
+
+impl Reader {
+    /// The conversation of a row, as the groups table decides where the row does not say; `None` if there is none.
+    async fn settled(&self, user: &UserId, view: View) -> Result<Option<Conversation>, StoreError> {
+        let View { mut conversation, copy } = view;
+        let (Copied::Pending(pending), Some(group)) = (copy, conversation.id.group()) else {
+            return Ok(Some(conversation));
+        };
+        let Some((version, member)) = self.groups.member(group, user).await? else { return Ok(None) };
+        // At a lower version the change is under way: it will be copied, or the next reader finds it decided.
+        if version >= pending
+            && let Err(error) = self.views.copy(group, &[&member], version).await
+        {
+            tracing::debug!(%error, "a copy of a member is left to the next reader");
+        }
+        conversation.windows = member.windows;
+        conversation.joined_at_ms = member.joined_at_ms;
+        Ok(Some(conversation))
+    }
+
+    /// All conversations of a user, also pairs in which nothing can be seen yet.
+    async fn all(&self, user: &UserId) -> Result<Vec<Conversation>, StoreError> {
+        let views = self.views.list(user).await?;
+        let settled = together(views.into_iter().map(|view| self.settled(user, view)).collect()).await?;
+        Ok(settled.into_iter().flatten().collect())
+    }
+
+    async fn one(&self, user: &UserId, conversation: &ConversationId) -> Result<Option<Conversation>, StoreError> {
+        match self.views.find(user, conversation).await? {
+            Some(view) => self.settled(user, view).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The conversation with how far it has come. A pair comes into being with its first message.
+    async fn state(&self, conversation: Conversation) -> Result<Option<ConversationState>, StoreError> {
+        let extent = self.extents.extent(&conversation.id).await?;
+        if conversation.id.group().is_none() && extent.max_seq == 0 {
+            return Ok(None);
+        }
+        let seen_at_ms = match conversation.windows.max_seq(&extent) {
+            0 => None,
+            max_seq if max_seq == extent.max_seq => Some(extent.last_at_ms),
+            // A former member: the last message that it may see is not the last one.
+            max_seq => self.extents.sent_at(&conversation.id, max_seq).await?,
+        };
+        Ok(Some(ConversationState { conversation, extent, seen_at_ms }))
+    }
+
+    async fn find(&self, user: &UserId, conversation: &ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        match self.one(user, conversation).await? {
+            Some(conversation) => self.state(conversation).await,
+            None => Ok(None),
+        }
+    }
+}
+
+#[async_trait]
+impl Conversations for ClusterConversations {
+    async fn list(&self, user: &UserId) -> Result<Vec<ConversationState>, StoreError> {
+        let all = self.reader.all(user).await?;
+        let states = together(all.into_iter().map(|one| self.reader.state(one)).collect()).await?;
+        Ok(states.into_iter().flatten().collect())
+    }
+
+    async fn find(&self, user: &UserId, conversation: &ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        self.reader.find(user, conversation).await
+    }
+
+    async fn subscriptions(&self, user: &UserId) -> Result<Vec<Subscription>, StoreError> {
+        let all = self.reader.all(user).await?.into_iter();
+        let subscriptions = all.filter_map(|Conversation { id, windows, receive, .. }| {
+            let muted = receive == ReceiveOption::Mute;
+            let subscribed = muted || (id.group().is_some() && windows.is_open());
+            subscribed.then_some(Subscription { conversation: id, windows, muted })
+        });
+        Ok(subscriptions.collect())
+    }
+
+    async fn update(
+        &self,
+        user: &UserId,
+        conversation: &ConversationId,
+        settings: Settings,
+        committed: OnCommit<Conversation>,
+    ) -> Result<Option<()>, StoreError> {
+        let (reader, turns) = (Arc::clone(&self.reader), Arc::clone(&self.turns));
+        let (user, id) = (user.clone(), conversation.clone());
+        to_the_end(async move {
+            let _turn = turns.take((user.clone(), id.clone())).await?;
+            let Some(ConversationState { mut conversation, .. }) = reader.find(&user, &id).await? else { return Ok(None) };
+            reader.views.set(&user, &id, settings).await?;
+            conversation.set(settings);
+            committed(&conversation);
+            Ok(Some(()))
+        })
+        .await
+    }
+
+    async fn mark_read(
+        &self,
+        user: &UserId,
+        conversation: &ConversationId,
+        read_seq: u64,
+        committed: OnCommit<Conversation>,
+    ) -> Result<Option<()>, StoreError> {
+        let (reader, turns) = (Arc::clone(&self.reader), Arc::clone(&self.turns));
+        let (user, id) = (user.clone(), conversation.clone());
+        to_the_end(async move {
+            let _turn = turns.take((user.clone(), id.clone())).await?;
+            let Some(state) = reader.find(&user, &id).await? else { return Ok(None) };
+            let read_seq = read_seq.min(state.max_seq());
+            let mut conversation = state.conversation;
+            if read_seq > conversation.read_seq {
+                reader.views.mark_read(&user, &id, read_seq).await?;
+                conversation.read_seq = read_seq;
+                committed(&conversation);
+            }
+            Ok(Some(()))
+        })
+        .await
+    }
+}

@@ -1,0 +1,325 @@
+//! Messages and their seqs in the cluster: the port, and the operations that a send asks for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::{join, try_join, try_join3};
+
+use super::claims::ClaimOf;
+use super::extents::Extents;
+use super::message_rows::{body, msg_id};
+use super::places::SharedPlaces;
+use super::seqs::{Claimed, Gaps, Granted, Head, MsgId, Need, Send as Sending, SendAnswer, SendAsk, SendOutcome, SendStep};
+use super::sequencer::Sequencer;
+use super::tokens::{Admitted, SharedTokens};
+use crate::error::Code;
+use crate::model::{Appended, ConversationId, Draft, Extent, Logged, Message, Platform, Refusal, Stored, UserId};
+use crate::store::{Admit, Messages, OnCommit, StoreError};
+
+/// How long a send waits for the block that another one brings.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The port of messages.
+#[derive(Clone)]
+pub(super) struct MessageStore {
+    pub(super) sequencer: Arc<Sequencer>,
+    pub(super) places: SharedPlaces,
+    pub(super) tokens: SharedTokens,
+    pub(super) extents: Arc<dyn Extents>,
+}
+
+/// What a send is allowed to do besides answering with what is stored already.
+enum Allowed {
+    /// Whatever it needs.
+    All,
+    /// Nothing: it may only be a repeat.
+    Repeat(Refusal),
+}
+
+/// One send on its way.
+struct Attempt {
+    store: MessageStore,
+    draft: Draft,
+    conversation: String,
+    id: MsgId,
+    body: MsgId,
+    ticket: String,
+    /// Whether the claim was this attempt's own, and not found pending.
+    claimed_new: bool,
+    /// What `finish` said: whether this attempt was the one that finished the claim.
+    finished: Option<bool>,
+    /// Who is told, each with the platform that is not.
+    audience: Vec<(UserId, Option<Platform>)>,
+    /// The logs that have it.
+    logged: Vec<Logged>,
+}
+
+#[async_trait]
+impl Messages for MessageStore {
+    async fn append(&self, draft: Draft, admit: Admit, committed: OnCommit<Stored>) -> Result<Appended, StoreError> {
+        let store = self.clone();
+        // To the end, even if whoever asked has gone away: a claim that nobody finishes holds up the conversation for seconds.
+        let appended = tokio::spawn(async move {
+            let mut attempt = Attempt::new(store, draft);
+            let appended = attempt.run(admit).await;
+            if let Ok(Appended::New(message)) = &appended {
+                committed(&Stored { message: Arc::clone(message), logged: attempt.logged });
+            }
+            appended
+        });
+        appended.await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+    }
+
+    async fn range(
+        &self,
+        conversation: &ConversationId,
+        first: u64,
+        last: u64,
+        limit: usize,
+    ) -> Result<Vec<Arc<Message>>, StoreError> {
+        let text = conversation.to_string();
+        let blocks = self.sequencer.authority.blocks(&text).await?;
+        let last = last.min(blocks.head.ceiling);
+        self.sequencer.rows.page(conversation, (first.max(1), last), limit, &blocks.gaps).await
+    }
+
+    async fn at(&self, conversation: &ConversationId, first: u64, last: u64) -> Result<Vec<Arc<Message>>, StoreError> {
+        self.range(conversation, first, last, usize::MAX).await
+    }
+
+    async fn extent(&self, conversation: &ConversationId) -> Result<Extent, StoreError> {
+        self.extents.extent(conversation).await
+    }
+}
+
+impl Attempt {
+    fn new(store: MessageStore, draft: Draft) -> Self {
+        Self {
+            conversation: draft.conversation.to_string(),
+            id: msg_id(&draft.caller.user, &draft.client_msg_id),
+            body: body(&draft.fingerprint),
+            ticket: ticket_word(),
+            store,
+            draft,
+            claimed_new: false,
+            finished: None,
+            audience: Vec::new(),
+            logged: Vec::new(),
+        }
+    }
+
+    async fn run(&mut self, admit: Admit) -> Result<Appended, StoreError> {
+        let sequencer = Arc::clone(&self.store.sequencer);
+        let (deadline_ms, now) = (sequencer.deadline_ms, sequencer.now());
+        let body = Arc::clone(&self.body);
+        let (mut send, ask) = sequencer.watch(&self.conversation, |watch| Sending::start(body, deadline_ms, watch, now));
+        let SendAsk::LookUp { head } = ask else {
+            return Err(StoreError::Unavailable("a send begins elsewhere".to_owned()));
+        };
+        let (allowed, (mut answer, elsewhere)) = try_join(self.allowed(admit), self.look_up(head)).await?;
+        let (fresh, allowed) = match allowed {
+            Some(_) if elsewhere => return Ok(Appended::OtherBody),
+            Some(allowed) => allowed,
+            None => return Ok(Appended::Refused(Code::TokenInvalid.into())),
+        };
+        loop {
+            let now = sequencer.now();
+            let step = sequencer.watch(&self.conversation, |watch| send.next(answer, watch, now));
+            let ask = match step {
+                SendStep::Ask(ask) => ask,
+                SendStep::Done(outcome) => return self.ended(outcome).await,
+            };
+            if let (SendAsk::Claim { candidate: 0, .. }, Allowed::Repeat(refusal)) = (&ask, &allowed) {
+                if fresh {
+                    self.store.tokens.unbind(&self.draft.caller, &self.draft.client_msg_id).await;
+                }
+                return Ok(Appended::Refused(*refusal));
+            }
+            answer = self.operate(ask).await;
+        }
+    }
+
+    /// Whether the caller may send this, and whether the id was bound for it; `None` if its token is not the current one.
+    async fn allowed(&self, admit: Admit) -> Result<Option<(bool, Allowed)>, StoreError> {
+        let Self { store, draft, .. } = self;
+        let admitted = store.tokens.admit(&draft.caller, &draft.client_msg_id, &draft.conversation);
+        let (admitted, destination) = try_join(admitted, store.places.destination(draft)).await?;
+        Ok(match admitted {
+            Admitted::NotCurrent => None,
+            Admitted::Elsewhere => Some((false, Allowed::Repeat(Code::DuplicateMessage.into()))),
+            Admitted::Yes { fresh } => match admit(&destination) {
+                Ok(()) => Some((fresh, Allowed::All)),
+                Err(code) => Some((fresh, Allowed::Repeat(code.into()))),
+            },
+        })
+    }
+
+    /// The seqs at which the id was tried here, with the head if it is wanted; and whether it is stored in another conversation.
+    async fn look_up(&self, head: bool) -> Result<(SendAnswer, bool), StoreError> {
+        let Sequencer { rows, authority, .. } = &*self.store.sequencer;
+        let head = async {
+            match head {
+                true => authority.head(&self.conversation).await.map(Some),
+                false => Ok::<Option<Head>, StoreError>(None),
+            }
+        };
+        let (tried, head) = try_join(rows.tried(&self.id), head).await?;
+        let (here, others): (Vec<_>, Vec<_>) = tried.into_iter().partition(|(place, _)| *place == self.conversation);
+        let mut elsewhere = false;
+        for (place, seq) in others {
+            let blocks = authority.blocks(&place).await?;
+            elsewhere |= !blocks.gaps.hold(seq) && rows.row(&place, seq, &self.id).await?.is_some();
+        }
+        let tried = here.into_iter().map(|(_, seq)| seq).collect();
+        Ok((SendAnswer::LookedUp { tried, head }, elsewhere))
+    }
+
+    async fn operate(&mut self, ask: SendAsk) -> SendAnswer {
+        let done = match ask {
+            SendAsk::LookUp { head } => self.look_up(head).await.map(|(answer, _)| answer),
+            SendAsk::Verify(seqs) => self.verify(&seqs).await,
+            SendAsk::Claim { known, candidate, settled } => self.claim((known, candidate, settled)).await,
+            SendAsk::Bring(need) => self.bring(need).await.map(SendAnswer::Brought),
+            SendAsk::Pause => {
+                tokio::time::sleep(PAUSE).await;
+                Ok(SendAnswer::Paused)
+            }
+            SendAsk::Write { seq, send_at_ms } => self.write(seq, send_at_ms).await,
+            SendAsk::Finish(seq) => self.finish(seq).await,
+            SendAsk::Blocks => self.store.sequencer.authority.blocks(&self.conversation).await.map(SendAnswer::Blocks),
+        };
+        done.unwrap_or_else(|error| {
+            tracing::debug!(%error, conversation = self.conversation, "a step of a send failed");
+            SendAnswer::Failed
+        })
+    }
+
+    /// The blocks, then the rows: a gap that is settled between hides a row, and never the other way round.
+    async fn verify(&self, seqs: &[u64]) -> Result<SendAnswer, StoreError> {
+        let sequencer = &self.store.sequencer;
+        let blocks = sequencer.authority.blocks(&self.conversation).await?;
+        let rows = sequencer.rows.rows_at(&self.conversation, seqs, &self.id).await?;
+        Ok(SendAnswer::Verified { blocks, rows })
+    }
+
+    async fn claim(&mut self, (known, candidate, settled): (u64, u64, u64)) -> Result<SendAnswer, StoreError> {
+        let sequencer = &self.store.sequencer;
+        let of = ClaimOf { id: &self.id, body: &self.body, known, candidate, settled };
+        let (claimed, new) = sequencer.claims.claim(&self.conversation, of, &self.ticket).await?;
+        self.claimed_new |= new;
+        if let Claimed::Claim { ahead: Some(need), .. } = claimed {
+            let (sequencer, conversation, ticket) = (Arc::clone(sequencer), self.conversation.clone(), self.ticket.clone());
+            // Beside the send: the next one finds it there.
+            tokio::spawn(async move {
+                if let Err(error) = sequencer.bring(&conversation, need, &ticket).await {
+                    tracing::debug!(%error, conversation, "a block ahead for {conversation} was not brought");
+                }
+            });
+            // The ticket is used up.
+            self.ticket = ticket_word();
+        }
+        Ok(SendAnswer::Claimed(claimed))
+    }
+
+    async fn bring(&self, need: Need) -> Result<Granted, StoreError> {
+        self.store.sequencer.bring(&self.conversation, need, &self.ticket).await
+    }
+
+    /// Who is told of the message, each with the platform that is not.
+    async fn told(&self, seq: u64) -> Result<Vec<(UserId, Option<Platform>)>, StoreError> {
+        let (sender, platform) = (&self.draft.caller.user, self.draft.caller.platform);
+        let users = self.store.sequencer.told.audience(&self.draft.conversation, seq).await?;
+        let except = |user: &UserId| (user == sender).then_some(platform);
+        Ok(users.into_iter().map(|user| (user.clone(), except(&user))).collect())
+    }
+
+    async fn write(&mut self, seq: u64, send_at_ms: u64) -> Result<SendAnswer, StoreError> {
+        let (sequencer, places) = (&self.store.sequencer, &self.store.places);
+        let message = self.message(seq, send_at_ms);
+        let row = sequencer.rows.write(&message, &self.body);
+        let id = sequencer.rows.write_id(&self.conversation, &self.id, seq);
+        let mark = places.mark(&message.sender, &message.conversation, seq);
+        let open = async {
+            let opened = sequencer.memory.with(&self.conversation, |memory| memory.opened);
+            if !opened {
+                places.open(&message.conversation, message.send_at_ms).await?;
+                sequencer.memory.with(&self.conversation, |memory| memory.opened = true);
+            }
+            Ok(())
+        };
+        let (_, (), audience) = try_join3(try_join3(row, id, mark), open, self.told(seq)).await?;
+        self.audience = audience;
+        Ok(SendAnswer::Written)
+    }
+
+    /// Finishes the claim and tells the recipients' logs. An attempt that found the claim pending tells them only if nobody else
+    /// did.
+    async fn finish(&mut self, seq: u64) -> Result<SendAnswer, StoreError> {
+        let claims = &self.store.sequencer.claims;
+        let finish = claims.finish(&self.conversation, seq, &self.id);
+        if self.claimed_new {
+            let (finished, logged) = join(finish, self.log(seq)).await;
+            self.logged = logged;
+            self.finished = Some(finished?);
+        } else {
+            let finished = finish.await?;
+            if finished {
+                self.logged = self.log(seq).await;
+            }
+            self.finished = Some(finished);
+        }
+        Ok(SendAnswer::Finished)
+    }
+
+    async fn log(&self, seq: u64) -> Vec<Logged> {
+        // The time is not logged.
+        self.store.sequencer.told.append(&self.message(seq, 0), &self.audience).await
+    }
+
+    fn message(&self, seq: u64, send_at_ms: u64) -> Message {
+        Message {
+            conversation: self.draft.conversation.clone(),
+            seq,
+            client_msg_id: Arc::clone(&self.draft.client_msg_id),
+            sender: self.draft.caller.user.clone(),
+            msg_type: self.draft.msg_type,
+            content: Arc::clone(&self.draft.content),
+            send_at_ms: i64::try_from(send_at_ms).unwrap_or(i64::MAX),
+        }
+    }
+
+    async fn ended(&self, outcome: SendOutcome) -> Result<Appended, StoreError> {
+        let sequencer = &self.store.sequencer;
+        match outcome {
+            SendOutcome::Stored { seq, send_at_ms } if self.is_new() => {
+                sequencer.sent(&self.conversation);
+                Ok(Appended::New(Arc::new(self.message(seq, send_at_ms))))
+            }
+            SendOutcome::Stored { seq, .. } => {
+                let none = Gaps::default();
+                let found = sequencer.rows.page(&self.draft.conversation, (seq, seq), usize::MAX, &none).await?;
+                let mine = found.into_iter().find(|message| {
+                    message.sender == self.draft.caller.user && message.client_msg_id == self.draft.client_msg_id
+                });
+                let missing = || StoreError::Corrupt(format!("{} lacks message {seq}", self.conversation));
+                mine.map(Appended::Repeat).ok_or_else(missing)
+            }
+            SendOutcome::OtherBody => Ok(Appended::OtherBody),
+            SendOutcome::TryAgain => {
+                sequencer.settle_soon(&self.conversation);
+                Err(StoreError::TimedOut)
+            }
+        }
+    }
+
+    /// Whether it was this attempt that stored the message. Of several at once, the one whose `finish` came first.
+    fn is_new(&self) -> bool {
+        self.finished.unwrap_or(self.claimed_new)
+    }
+}
+
+/// What only one claim knows: the right to bring the block that it asked for.
+fn ticket_word() -> String {
+    format!("{:x}", rand::random::<u64>())
+}

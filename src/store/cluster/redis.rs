@@ -1,0 +1,253 @@
+//! Redis: one connection for commands, calls of the Functions, and what an error says.
+//!
+//! No command is ever sent twice by the client library: what must not run twice is tried again here, or not at all.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fred::clients::{Client, WithOptions};
+use fred::error::{Error, ErrorKind};
+use fred::interfaces::{ClientLike, ClusterInterface, FunctionInterface};
+use fred::prelude::{Config, ConnectionConfig, PerformanceConfig, ReconnectPolicy, TcpConfig};
+use fred::types::ConnectHandle;
+use fred::types::InfoKind;
+use fred::types::config::{Options, TlsConnector, UnresponsiveConfig};
+
+use prometheus::IntCounter;
+
+use super::functions::Library;
+use super::tls;
+use crate::config::ClusterStore;
+use crate::store::StoreError;
+
+/// How long a connection may take.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// After how long without an answer a connection is taken for dead.
+const UNRESPONSIVE: Duration = Duration::from_secs(3);
+
+/// How often a command may be written: once, and again where a server says that its slot is elsewhere. What was in flight on a
+/// connection that broke is not written again ([`once`]).
+const WRITES: u32 = 6;
+
+/// Commands that may wait for a connection; past it they fail at once.
+const WAITING_MAX: usize = 10_000;
+
+/// The pause before a call is tried again whose slot is on its way to another server.
+const AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// A connected Redis, of whichever kind.
+#[derive(Clone)]
+pub(super) struct Redis {
+    client: WithOptions<Client>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    prefix: String,
+    timeout: Duration,
+    commands: IntCounter,
+}
+
+impl Redis {
+    /// Connects. Refuses a server that would throw keys away when its memory is full.
+    pub(super) async fn connect(config: &ClusterStore, commands: IntCounter) -> Result<Self, StoreError> {
+        let timeout = Duration::from_millis(config.redis_timeout_ms);
+        let client = connect(config, timeout).await?.with_options(&once());
+        let shared = Shared { prefix: config.redis_prefix.clone(), timeout, commands };
+        let redis = Self { client, shared: Arc::new(shared) };
+        redis.check_eviction().await?;
+        Ok(redis)
+    }
+
+    /// The key with this name.
+    pub(super) fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.shared.prefix)
+    }
+
+    /// The connection, for commands other than calls. They are counted with [`Self::count`].
+    pub(super) fn client(&self) -> &WithOptions<Client> {
+        &self.client
+    }
+
+    /// Counts a command.
+    pub(super) fn count(&self) {
+        self.shared.commands.inc();
+    }
+
+    /// Calls a function of a library, which is loaded first if the server does not know it. All keys are on one slot.
+    pub(super) async fn call(
+        &self,
+        (library, function): (&Library, &str),
+        keys: Vec<String>,
+        arguments: Vec<String>,
+    ) -> Result<Vec<String>, StoreError> {
+        let (begun, name) = (Instant::now(), library.function(function));
+        loop {
+            self.count();
+            let error = match self.client.fcall(name.as_str(), keys.clone(), arguments.clone()).await {
+                Ok(words) => return Ok(words),
+                Err(error) => error,
+            };
+            if begun.elapsed() >= self.shared.timeout {
+                return Err(failed(&error));
+            }
+            match said(&error) {
+                Said::NoSuchFunction => self.load(library).await?,
+                Said::TryAgain => tokio::time::sleep(AGAIN_AFTER).await,
+                Said::NotMaster => {
+                    // The server became a replica: whoever is the master now has to be asked for.
+                    let _ = self.client.force_reconnection().await;
+                    return Err(failed(&error));
+                }
+                Said::Other => return Err(failed(&error)),
+            }
+        }
+    }
+
+    /// Loads a library into every master.
+    async fn load(&self, library: &Library) -> Result<(), StoreError> {
+        let text = library.text();
+        self.count();
+        let loaded: Result<(), Error> = if self.client.is_clustered() {
+            self.client.function_load_cluster(true, text).await
+        } else {
+            self.client.function_load(true, text).await
+        };
+        loaded.map_err(|error| failed(&error))
+    }
+
+    async fn check_eviction(&self) -> Result<(), StoreError> {
+        let servers = if self.client.is_clustered() {
+            let state = self.client.cached_cluster_state();
+            state.map(|state| state.unique_primary_nodes()).unwrap_or_default().into_iter().map(Some).collect()
+        } else {
+            vec![None]
+        };
+        for server in servers {
+            let info: Result<String, Error> = match &server {
+                Some(server) => self.client.with_cluster_node(server).info(Some(InfoKind::Memory)).await,
+                None => self.client.info(Some(InfoKind::Memory)).await,
+            };
+            let info = info.map_err(|error| failed(&error))?;
+            let policy = info.lines().find_map(|line| line.strip_prefix("maxmemory_policy:")).unwrap_or("noeviction");
+            if policy.trim() != "noeviction" {
+                let policy = policy.trim();
+                return Err(StoreError::Unavailable(format!(
+                    "Redis has maxmemory-policy {policy} and would throw seqs away when it is full; set it to noeviction"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether Redis answers.
+    pub(super) async fn ping(&self) -> Result<(), StoreError> {
+        self.client.ping::<()>(None).await.map_err(|error| failed(&error))
+    }
+
+    /// Ends the connection.
+    pub(super) async fn quit(&self) {
+        // A connection that is gone already is as good.
+        let _ = self.client.quit().await;
+    }
+}
+
+/// A new connection, on which a command may take `timeout` (zero: as long as it likes).
+pub(super) async fn connect(config: &ClusterStore, timeout: Duration) -> Result<Client, StoreError> {
+    let mut server = Config::from_url(&config.redis_url)
+        .map_err(|error| StoreError::Unavailable(format!("store.redis_url: {}", error.details())))?;
+    if server.uses_tls() {
+        server.tls = Some(connector(&config.redis_ca_file)?.into());
+    }
+    server.fail_fast = true;
+    let performance = PerformanceConfig { default_command_timeout: timeout, ..PerformanceConfig::default() };
+    // A reader that may wait as long as it likes is not unresponsive.
+    let patience = (!timeout.is_zero()).then_some(UNRESPONSIVE);
+    let connection = ConnectionConfig {
+        connection_timeout: CONNECT_WITHIN,
+        internal_command_timeout: CONNECT_WITHIN,
+        max_command_attempts: WRITES,
+        max_command_buffer_len: WAITING_MAX,
+        reconnect_on_auth_error: true,
+        tcp: TcpConfig { nodelay: Some(true), ..TcpConfig::default() },
+        unresponsive: UnresponsiveConfig { max_timeout: patience, interval: UNRESPONSIVE / 3 },
+        ..ConnectionConfig::default()
+    };
+    // Without end: Redis is disposable and may be away for long.
+    let policy = ReconnectPolicy::new_linear(0, 1_000, 50);
+    let client = Client::new(server, Some(performance), Some(connection), Some(policy));
+    let running = client.init().await.map_err(|error| refused(&error))?;
+    tokio::spawn(keep_running(client.clone(), running));
+    Ok(client)
+}
+
+/// Why there is no connection, with the setting that may be wrong. No part of the URL is in it, for that has the password.
+fn refused(error: &Error) -> StoreError {
+    let words = error.details();
+    let sentence = if let Some(sentence) = tls::about_certificate(words, "redis_ca_file") {
+        sentence
+    } else if *error.kind() == ErrorKind::Auth {
+        format!("{}; see the user and the password in store.redis_url", words.trim_end_matches('.'))
+    } else if matches!(error.kind(), ErrorKind::IO | ErrorKind::Timeout) {
+        // The client library has only the error's form for programmers.
+        let reason = words.split_once("message: \"").and_then(|(_, rest)| rest.split('"').next()).unwrap_or(words);
+        format!("no connection to where store.redis_url says; TLS needs rediss there, and no TLS redis ({reason})")
+    } else {
+        error.to_string()
+    };
+    StoreError::Unavailable(format!("Redis: {sentence}"))
+}
+
+/// Commands that fail with the connection that they were written to, rather than be written to the next one too.
+fn once() -> Options {
+    Options { fail_fast: true, ..Options::default() }
+}
+
+/// Starts the client library again when it has given up: it does at some errors, and would then never answer again.
+async fn keep_running(client: Client, mut running: ConnectHandle) {
+    while let Ok(Err(error)) = running.await {
+        tracing::warn!(%error, "the connection to Redis is begun anew: {error}");
+        running = loop {
+            match client.init().await {
+                Ok(running) => break running,
+                Err(_) => tokio::time::sleep(AGAIN_AFTER).await,
+            }
+        };
+    }
+}
+
+fn connector(ca_file: &Path) -> Result<TlsConnector, StoreError> {
+    Ok(TlsConnector::Rustls(tls::client(ca_file)?.into()))
+}
+
+/// What an error means for the next call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    NoSuchFunction,
+    TryAgain,
+    NotMaster,
+    Other,
+}
+
+fn said(error: &Error) -> Said {
+    let words = error.details();
+    if words.contains("Function not found") {
+        Said::NoSuchFunction
+    } else if words.starts_with("TRYAGAIN") {
+        Said::TryAgain
+    } else if words.starts_with("READONLY") {
+        Said::NotMaster
+    } else {
+        Said::Other
+    }
+}
+
+/// The error as a store's.
+pub(super) fn failed(error: &Error) -> StoreError {
+    match error.kind() {
+        ErrorKind::Timeout => StoreError::TimedOut,
+        _ => StoreError::Unavailable(format!("Redis: {error}")),
+    }
+}
