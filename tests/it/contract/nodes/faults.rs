@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use nexo::model::{CloseReason, ConversationId};
 use nexo::push::Missed;
+use nexo::store::cluster::LogEntry;
 
 use super::across_nodes;
 use super::deployment::Deployment;
@@ -56,6 +57,27 @@ across_nodes! {
         }
         assert_eq!(nodes[0].stores.messages.at(&pair, 1, 9).await.expect("read").len(), 9);
         assert!(nodes[0].metrics.between.repairs.with_label_values(&["gap"]).get() >= 3);
+    }
+
+    async fn whoever_connects_can_pull_what_was_told_before(deployment: Deployment) {
+        let node = deployment.node().await;
+        let [ann, bob] = [node.person("ann").await, node.person("bob").await];
+        node.bus.detach(&node.attach(&bob, None).await.expect("a place").connection);
+        let pair = ConversationId::single(&ann.user, &bob.user);
+        // The log has it, and the send that told of it is not finished yet.
+        let entry = LogEntry::Message { conversation: pair.clone(), seq: 1, size: 10 };
+        node.logs.append(&bob.user, &entry, None).await.expect("Redis answers").expect("a log");
+        let connecting = async {
+            let attached = node.attach(&bob, None).await.expect("a place");
+            assert_eq!(attached.position.position, 1);
+            node.pull(&bob, &pair.to_string(), 1).await
+        };
+        let sending = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            node.send_to(&ann, &bob.user, "told before").await.expect("sent")
+        };
+        let ((seqs, _), _) = tokio::join!(connecting, sending);
+        assert_eq!(seqs, [1]);
     }
 
     async fn a_route_that_was_lost_is_written_again_and_what_was_missed_is_delivered(deployment: Deployment) {
