@@ -167,6 +167,9 @@ sections! {
         redis_prefix: String = "nexo:".to_owned(),
         /// How long a send may take from its start to its ack, in milliseconds. All nodes must have the same value.
         send_deadline_ms: u64 = 3_000,
+        /// A group that ever had more members than this is told of messages once for each node, rather than through the log of
+        /// each member.
+        big_group_members: u64 = 100,
     }
     /// Tokens and passwords.
     auth: Auth {

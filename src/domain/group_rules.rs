@@ -4,8 +4,8 @@
 
 use crate::error::{Code, Error, OrCode, Result};
 use crate::model::{
-    Group, GroupChange, GroupFields, GroupId, GroupState, GroupStatus, GroupUpdate, Member, MemberStatus, Role, UserId,
-    Windows,
+    Fanout, Group, GroupChange, GroupFields, GroupId, GroupState, GroupStatus, GroupUpdate, Member, MemberStatus, Role,
+    UserId, Windows,
 };
 
 /// The change of a group by one of its members (or one who becomes one), at a time.
@@ -26,6 +26,7 @@ pub(super) fn create(id: GroupId, by: &By, fields: GroupFields, users: Vec<UserI
     let count = members.len() as u64;
     let group = Group {
         id,
+        fanout: Fanout::default(),
         fields,
         status: GroupStatus::Normal,
         creator: by.user.clone(),

@@ -36,11 +36,26 @@ pub enum MemberStatus {
     Kicked = 3,
 }
 
+/// How a group's messages reach its members. It only moves on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Fanout {
+    /// Through the log of each member.
+    #[default]
+    Members = 0,
+    /// Both ways, while the nodes learn which of their users are members.
+    Both = 1,
+    /// Once for each node that has members.
+    Nodes = 2,
+}
+
 /// A group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// Its id.
     pub id: GroupId,
+    /// How its messages reach its members. The store decides, by how large the group ever was.
+    pub fanout: Fanout,
     /// What its owner and admins may edit.
     pub fields: GroupFields,
     /// Whether it lives.

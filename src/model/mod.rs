@@ -10,7 +10,7 @@ mod user;
 mod window;
 
 pub use conversation::{Conversation, ConversationKind, ConversationState, ReceiveOption, Settings};
-pub use group::{Group, GroupFields, GroupState, GroupStatus, GroupUpdate, Member, MemberStatus, Role};
+pub use group::{Fanout, Group, GroupFields, GroupState, GroupStatus, GroupUpdate, Member, MemberStatus, Role};
 pub use ids::{ConversationId, GroupId, Platform, UserId};
 pub use message::{Appended, Destination, Draft, Message, MsgType, Refusal};
 pub use push::{CloseReason, FRAME_BYTES, GroupChange, Logged, NodeId, Push, PushId, Stored};

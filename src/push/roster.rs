@@ -127,7 +127,7 @@ impl<L> Roster<L> {
     pub(super) fn subscribe(&self, presence: &Arc<Presence<L>>, subscriptions: Vec<Subscription>) {
         let mut index = lock(&self.index);
         let mut state = lock(&presence.state);
-        for Subscription { conversation, windows, muted } in subscriptions {
+        for Subscription { conversation, windows, muted, .. } in subscriptions {
             if let Some(group) = conversation.group().filter(|_| windows.is_open()) {
                 let seat = Seat { presence: Arc::clone(presence), windows };
                 index.groups.entry(group).or_default().entry(presence.user.clone()).or_insert(seat);

@@ -14,6 +14,8 @@ pub struct Subscription {
     pub windows: Windows,
     /// Whether the user wants no pushes of it.
     pub muted: bool,
+    /// If it is a group whose messages come once for each node: the group's version at which the windows were so.
+    pub by_node: Option<u64>,
 }
 
 /// Conversations, as each user sees its own. A row comes with the first message (single) or with joining (group), and stays.

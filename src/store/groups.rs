@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{OnCommit, StoreError};
 use crate::error::Error;
-use crate::model::{Group, GroupId, GroupState, GroupUpdate, Member, UserId};
+use crate::model::{Group, GroupId, GroupState, GroupUpdate, Member, UserId, Windows};
 
 /// A rule that decides on a change of a group, from its state alone. It may be asked more than once.
 pub type GroupRule = Box<dyn Fn(&GroupState) -> Result<GroupUpdate, Error> + Send + Sync>;
@@ -32,6 +32,10 @@ pub trait Groups: Send + Sync {
 
     /// The row of one who is or was a member.
     async fn member(&self, group: GroupId, user: &UserId) -> Result<Option<Member>, StoreError>;
+
+    /// What these users may see of a group, in their order; nothing for one that never was a member. Of a store whose groups have
+    /// versions, with one that the group had when it was so, or an earlier one.
+    async fn seats(&self, group: GroupId, users: &[UserId]) -> Result<(u64, Vec<Windows>), StoreError>;
 
     /// The members who are in, by id, those above `after`, at most `limit`.
     async fn members(&self, group: GroupId, after: u64, limit: usize) -> Result<Vec<Member>, StoreError>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{ClusterBus, Place, refresh::as_entry};
-use crate::model::{CloseReason, PushId};
+use crate::model::{CloseReason, ConversationId, PushId};
 use crate::push::bus::{Attach, Attached};
 use crate::push::connection::{Connection, lock};
 use crate::push::log::Missed;
@@ -84,6 +84,7 @@ impl ClusterBus {
         };
         let load = || async {
             let subscriptions = self.conversations.subscriptions(&presence.user).await?;
+            self.take_seats(presence, &subscriptions, false).await?;
             let mut state = lock(&presence.state);
             for muted in subscriptions.into_iter().filter(|subscription| subscription.muted) {
                 state.muted.entry(muted.conversation).or_insert(true);
@@ -123,7 +124,8 @@ impl ClusterBus {
     }
 
     fn new_place(&self) -> Place {
-        Place::new(self.roster.clock.random_number(), self.roster.limits.queue_bytes)
+        let clock = &self.roster.clock;
+        Place::new(clock.random_number(), self.roster.limits.queue_bytes, clock.steady_ms())
     }
 
     /// Forgets a connection, and has its route written without it.
@@ -190,6 +192,7 @@ impl ClusterBus {
             return Ok(since);
         }
         let entries = recorded.iter().filter_map(|recorded| as_entry(presence, recorded)).collect();
-        Ok(Missed::Whole { entries, listed: Vec::new() })
+        let listed = lock(&presence.state).log.groups.iter().copied().map(ConversationId::Group).collect();
+        Ok(Missed::Whole { entries, listed })
     }
 }

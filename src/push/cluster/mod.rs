@@ -7,9 +7,11 @@
 
 mod attach;
 mod events;
+mod groups;
 mod outbox;
 mod place;
 mod refresh;
+mod seats;
 mod tasks;
 
 use std::sync::Arc;
@@ -27,13 +29,14 @@ use crate::clock::Clock;
 use crate::model::{
     Caller, CloseReason, Conversation, ConversationId, GroupUpdate, Platform, Push, PushId, ReceiveOption, Stored, UserId,
 };
-use crate::store::cluster::{Address, Event, Letter, Logs, Nodes};
+use crate::store::cluster::{Address, Event, GroupNodes, Letter, Logs, Nodes};
 use crate::store::{Conversations, Groups, Messages, StoreError, Stores};
 use crate::telemetry::Metrics;
 use events::{Events, Job, Recipients};
 use outbox::Outbox;
 use place::{Delivery, Place, Ready};
 use refresh::Refreshes;
+use seats::{Seats, Told};
 
 pub use tasks::ClusterTasks;
 
@@ -42,6 +45,8 @@ pub struct ClusterBus {
     roster: Roster<Place>,
     logs: Logs,
     nodes: Nodes,
+    group_nodes: GroupNodes,
+    seats: Seats,
     conversations: Arc<dyn Conversations>,
     groups: Arc<dyn Groups>,
     messages: Arc<dyn Messages>,
@@ -55,7 +60,7 @@ impl ClusterBus {
     pub async fn start(
         limits: Limits,
         stores: &Stores,
-        (logs, nodes): (Logs, Nodes),
+        (logs, nodes, group_nodes): (Logs, Nodes, GroupNodes),
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Result<(Arc<Self>, ClusterTasks), StoreError> {
@@ -66,6 +71,8 @@ impl ClusterBus {
             roster: Roster::new(limits, clock, metrics),
             logs,
             nodes,
+            group_nodes,
+            seats: Seats::default(),
             conversations: Arc::clone(&stores.conversations),
             groups: Arc::clone(&stores.groups),
             messages: Arc::clone(&stores.messages),
@@ -82,11 +89,20 @@ impl ClusterBus {
     }
 
     /// Takes a letter that came in this node's stream.
-    fn take_in(&self, bytes: &[u8]) {
+    fn take_in(self: &Arc<Self>, bytes: &[u8]) {
         match Letter::decode(bytes) {
             Some(Letter::Message { message, to }) => {
                 let parcel = Parcel::new(Push::Message { message, origin: Platform::Web });
                 self.deliver_all(&to, |_| parcel.clone());
+            }
+            // What finds no room here is found by the next comparison.
+            Some(Letter::GroupMessage { message, origin, version }) => {
+                self.take_group_message(Told { message, origin, version });
+            }
+            Some(Letter::GroupEvent { change }) => self.tell_group_event(&change),
+            Some(Letter::Seats { group, version, members }) => self.seats.change(group, version, &members),
+            Some(Letter::Event { event: Event::Seat { .. }, to }) => {
+                to.iter().for_each(|address| self.deliver(&address.user, address.id, Delivery::Seat));
             }
             Some(Letter::Event { event: Event::Settings { conversation, muted }, to }) => {
                 for address in to {
@@ -149,6 +165,7 @@ impl ClusterBus {
                 Delivery::Settings { conversation, muted } => {
                     state.set_muted(&conversation, muted, presence.subscribed.initialized());
                 }
+                Delivery::Seat => state.log.must_look(),
                 Delivery::Nothing => {}
             }
         }
@@ -219,7 +236,7 @@ impl Bus for ClusterBus {
     fn group_changed(&self, update: &GroupUpdate) {
         let conversation = ConversationId::Group(update.group.id);
         let changed = update.members.iter().map(|member| member.user.clone()).chain(update.change.users.iter().cloned());
-        let to = Recipients::Members(update.group.id, changed.collect());
+        let to = Recipients::Members(update.group.id, changed.collect(), update.group.fanout);
         self.events.hand_over(&conversation, Job { event: Event::Group(Arc::new(update.change.clone())), to });
     }
 

@@ -1,10 +1,10 @@
 //! What a node knows of a user's log: the last entry that it delivered, and those that wait for what is missing before them. It
 //! does no I/O.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::{ConversationId, Platform, PushId};
+use crate::model::{ConversationId, GroupId, Platform, PushId};
 use crate::push::connection::{FRAME_BYTES, Parcel};
 
 /// An entry of a log, to be delivered in its turn.
@@ -24,6 +24,8 @@ pub(super) enum Delivery {
         /// Whether it wants none.
         muted: bool,
     },
+    /// The user came into a large group or left it.
+    Seat,
     /// Nothing that anybody is to be told.
     Nothing,
 }
@@ -32,10 +34,13 @@ impl Delivery {
     fn size(&self) -> usize {
         match self {
             Self::Parcel { parcel, .. } => parcel.size(),
-            Self::Settings { .. } | Self::Nothing => FRAME_BYTES,
+            Self::Settings { .. } | Self::Seat | Self::Nothing => FRAME_BYTES,
         }
     }
 }
+
+/// How often it is looked in which large groups a user is.
+const LOOK_EVERY_MS: i64 = 300_000;
 
 /// Entries that may be delivered now, in order.
 pub(super) type Ready = Vec<(PushId, Delivery)>;
@@ -55,6 +60,10 @@ pub(super) struct Place {
     held: bool,
     /// Whether the log has, or may have, entries that did not come.
     behind: bool,
+    /// The large groups in which the user has a seat here.
+    pub(super) groups: BTreeSet<GroupId>,
+    /// When it was looked which ones those are; `None` if it has to be.
+    looked_ms: Option<i64>,
     /// Whether somebody is about to look after it.
     pub(super) queued: bool,
     /// A random number, by which it is looked after in turn.
@@ -64,8 +73,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// A place in a log of which nothing is known. At most about `max_bytes` wait; what is past that is read from the log.
-    pub(super) fn new(number: u64, max_bytes: usize) -> Self {
+    /// A place in a log of which nothing is known, made at this time of a steady clock. At most about `max_bytes` wait; what is
+    /// past that is read from the log.
+    pub(super) fn new(number: u64, max_bytes: usize, now_ms: i64) -> Self {
         Self {
             delivered: None,
             waiting: BTreeMap::new(),
@@ -73,6 +83,8 @@ impl Place {
             max_bytes,
             held: false,
             behind: false,
+            groups: BTreeSet::new(),
+            looked_ms: Some(now_ms),
             queued: false,
             number,
             turn: Arc::default(),
@@ -158,9 +170,24 @@ impl Place {
         self.held = false;
     }
 
-    /// Whether something did not come.
+    /// Whether something did not come, or is to be looked at.
     pub(super) fn lacks(&self) -> bool {
-        self.behind || !self.waiting.is_empty()
+        self.behind || !self.waiting.is_empty() || self.looked_ms.is_none()
+    }
+
+    /// Takes note that it has to be looked in which large groups the user is.
+    pub(super) fn must_look(&mut self) {
+        self.looked_ms = None;
+    }
+
+    /// Takes note that this is done now.
+    pub(super) fn looks(&mut self, now_ms: i64) {
+        self.looked_ms = Some(now_ms);
+    }
+
+    /// Whether it has to be looked. Now and then also if nobody said so: whoever should have may have died before.
+    pub(super) fn is_look_due(&self, now_ms: i64) -> bool {
+        self.looked_ms.is_none_or(|looked_ms| now_ms - looked_ms > LOOK_EVERY_MS)
     }
 
     fn keep(&mut self, id: PushId, delivery: Delivery) {

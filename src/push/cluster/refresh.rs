@@ -1,6 +1,6 @@
 //! Looking after those who are here: their routes are renewed, and what did not come is read from their logs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,7 +111,10 @@ impl ClusterBus {
         }
         let end = self.logs.renew(&presence.user, (self.nodes.own(), count)).await?;
         if count == 0 {
-            self.roster.forget(presence);
+            if self.roster.forget(presence) {
+                let groups = std::mem::take(&mut lock(&presence.state).log.groups);
+                self.seats.leave(presence, &groups, &BTreeSet::new());
+            }
             return Ok(());
         }
         let (Some(known), Some(end)) = (known, end) else { return Ok(()) };
@@ -122,7 +125,9 @@ impl ClusterBus {
         if !end.route_was_there {
             self.metrics().between.repairs.with_label_values(&["route"]).inc();
         }
-        self.catch_up(presence, end.id).await
+        self.catch_up(presence, end.id).await?;
+        let is_look_due = lock(&presence.state).log.is_look_due(self.roster.clock.steady_ms());
+        if is_look_due { self.look_at_groups(presence).await } else { Ok(()) }
     }
 
     /// Reads the log on to `end` and delivers it, before anything that waits. `end` is of the log that the place is in.
@@ -165,6 +170,7 @@ impl ClusterBus {
             let mut state = lock(&presence.state);
             for Recorded { id, except, entry } in chunk {
                 let delivery = match (entry, parcels.remove(&id.position)) {
+                    (LogEntry::Event(Event::Seat { .. }), _) => Delivery::Seat,
                     (LogEntry::Event(Event::Settings { conversation, muted }), _) => {
                         Delivery::Settings { conversation, muted }
                     }
@@ -191,7 +197,7 @@ pub(super) fn as_entry(presence: &Presence<Place>, recorded: &Recorded) -> Optio
             origin,
         })),
         LogEntry::Event(Event::Group(change)) => Entry::Event(Parcel::new(Push::Group(Arc::clone(change)))),
-        LogEntry::Event(Event::Settings { .. }) => return None,
+        LogEntry::Event(Event::Settings { .. } | Event::Seat { .. }) => return None,
     };
     Some((recorded.id, entry))
 }

@@ -73,6 +73,7 @@ impl ClusterTasks {
         tasks.spawn(letters.send(bus.nodes.clone()));
         tasks.spawn(look_after(Arc::clone(&bus), due));
         tasks.spawn(go_round(Arc::clone(&bus)));
+        tasks.spawn(keep_groups(Arc::clone(&bus)));
         jobs.into_iter().for_each(|jobs| drop(tasks.spawn(work(Arc::clone(&bus), jobs))));
         tokio::select! {
             () = stop.cancelled() => {}
@@ -168,6 +169,16 @@ async fn look_after(bus: Arc<ClusterBus>, mut due: mpsc::Receiver<Arc<Presence<P
         async move { bus.refresh(&presence).await }
     })
     .await;
+}
+
+/// Looks after the large groups that have members here.
+async fn keep_groups(bus: Arc<ClusterBus>) {
+    let mut rounds = tokio::time::interval(ROUND);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for round in 0u64.. {
+        rounds.tick().await;
+        bus.keep_groups(round).await;
+    }
 }
 
 /// Has everybody looked after in turn, and those at once who lack something.

@@ -3,8 +3,8 @@
 use super::*;
 use crate::clock::ManualClock;
 use crate::model::{
-    ConversationState, Group, GroupChange, GroupFields, GroupId, GroupStatus, Member, MemberStatus, MsgType, Role, Settings,
-    Windows,
+    ConversationState, Fanout, Group, GroupChange, GroupFields, GroupId, GroupStatus, Member, MemberStatus, MsgType, Role,
+    Settings, Windows,
 };
 use crate::push::Taken;
 use crate::store::{OnCommit, Subscription};
@@ -64,6 +64,7 @@ fn quit_of(name: &str, windows: Windows) -> GroupUpdate {
     let id = GroupId::from_number(GROUP);
     let group = Group {
         id,
+        fanout: Fanout::default(),
         fields: GroupFields::default(),
         status: GroupStatus::Normal,
         creator: user("owner"),
@@ -106,8 +107,8 @@ async fn what_changes_while_a_user_comes_online_is_not_undone() {
     let muted = ConversationId::single(&user("ann"), &user("owner"));
     let store = Arc::new(Slow {
         subscriptions: vec![
-            Subscription { conversation: group.clone(), windows: Windows::whole(), muted: false },
-            Subscription { conversation: muted.clone(), windows: Windows::whole(), muted: true },
+            Subscription { conversation: group.clone(), windows: Windows::whole(), muted: false, by_node: None },
+            Subscription { conversation: muted.clone(), windows: Windows::whole(), muted: true, by_node: None },
         ],
         asked: Semaphore::new(0),
         told: Semaphore::new(0),

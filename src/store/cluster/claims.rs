@@ -1,8 +1,10 @@
 //! The calls of the Functions of seqs (`functions.lua`).
 
 use super::functions::SEQS;
+use super::group_nodes::nodes_key;
 use super::redis::Redis;
 use super::seqs::{Claimed, Closed, MsgId, Peeked};
+use crate::model::NodeId;
 use crate::store::StoreError;
 
 /// The keys of conversations in Redis.
@@ -59,11 +61,19 @@ impl Claims {
         self.redis.call((&SEQS, "install"), vec![self.seq_key(conversation)], arguments).await.map(drop)
     }
 
-    /// Whether this call finished the claim: `false` if it was finished or settled before.
-    pub(super) async fn finish(&self, conversation: &str, seq: u64, id: &MsgId) -> Result<bool, StoreError> {
-        let keys = vec![self.seq_key(conversation), self.claim_key(conversation, id)];
+    /// Whether this call finished the claim: `false` if it was finished or settled before. If its group is told by node, also
+    /// which nodes that are.
+    pub(super) async fn finish(
+        &self,
+        conversation: &str,
+        (seq, id): (u64, &MsgId),
+        by_node: bool,
+    ) -> Result<(bool, Vec<NodeId>), StoreError> {
+        let mut keys = vec![self.seq_key(conversation), self.claim_key(conversation, id)];
+        keys.extend(by_node.then(|| nodes_key(&self.redis, conversation)));
         let words = self.redis.call((&SEQS, "finish"), keys, vec![seq.to_string(), id.to_string()]).await?;
-        Ok(words.first().is_some_and(|word| word == "finished"))
+        let nodes = words.iter().skip(1).filter_map(|word| NodeId::parse(word)).collect();
+        Ok((words.first().is_some_and(|word| word == "finished"), nodes))
     }
 
     /// What the key knows; silence if Redis does not answer.

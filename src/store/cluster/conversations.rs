@@ -9,7 +9,7 @@ use super::groups::{GroupTable, to_the_end};
 use super::together::together;
 use super::turns::Turns;
 use super::views::{Copied, View, Views};
-use crate::model::{Conversation, ConversationId, ConversationState, ReceiveOption, Settings, UserId};
+use crate::model::{Conversation, ConversationId, ConversationState, Fanout, Member, ReceiveOption, Settings, UserId};
 use crate::store::{Conversations, OnCommit, StoreError, Subscription};
 
 /// The port of conversations.
@@ -32,26 +32,26 @@ impl ClusterConversations {
 }
 
 impl Reader {
-    /// The conversation of a row, as the groups table decides where the row does not say; `None` if there is none.
-    async fn settled(&self, user: &UserId, view: View) -> Result<Option<Conversation>, StoreError> {
-        let View { mut conversation, copy } = view;
-        let (Copied::Pending(pending), Some(group)) = (copy, conversation.id.group()) else {
-            return Ok(Some(conversation));
+    /// The view of a row, as the groups table decides where the row does not say; `None` if there is no conversation.
+    async fn settled(&self, user: &UserId, view: View) -> Result<Option<View>, StoreError> {
+        let (Copied::Pending(pending), Some(group)) = (view.copy, view.conversation.id.group()) else {
+            return Ok(Some(view));
         };
-        let Some((version, member)) = self.groups.member(group, user).await? else { return Ok(None) };
+        let Some((version, fanout, member)) = self.groups.member(group, user).await? else { return Ok(None) };
         // At a lower version the change is under way: it will be copied, or the next reader finds it decided.
         if version >= pending
-            && let Err(error) = self.views.copy(group, &[&member], version).await
+            && let Err(error) = self.views.copy((group, fanout), &[&member], version).await
         {
             tracing::debug!(%error, "a copy of a member is left to the next reader");
         }
-        conversation.windows = member.windows;
-        conversation.joined_at_ms = member.joined_at_ms;
-        Ok(Some(conversation))
+        let Member { windows, joined_at_ms, .. } = member;
+        let by_node = (fanout != Fanout::Members).then_some(version.cast_unsigned());
+        let conversation = Conversation { windows, joined_at_ms, ..view.conversation };
+        Ok(Some(View { conversation, copy: Copied::Right, by_node }))
     }
 
     /// All conversations of a user, also pairs in which nothing can be seen yet.
-    async fn all(&self, user: &UserId) -> Result<Vec<Conversation>, StoreError> {
+    async fn all(&self, user: &UserId) -> Result<Vec<View>, StoreError> {
         let views = self.views.list(user).await?;
         let settled = together(views.into_iter().map(|view| self.settled(user, view)).collect()).await?;
         Ok(settled.into_iter().flatten().collect())
@@ -59,7 +59,7 @@ impl Reader {
 
     async fn one(&self, user: &UserId, conversation: &ConversationId) -> Result<Option<Conversation>, StoreError> {
         match self.views.find(user, conversation).await? {
-            Some(view) => self.settled(user, view).await,
+            Some(view) => Ok(self.settled(user, view).await?.map(|view| view.conversation)),
             None => Ok(None),
         }
     }
@@ -91,7 +91,7 @@ impl Reader {
 impl Conversations for ClusterConversations {
     async fn list(&self, user: &UserId) -> Result<Vec<ConversationState>, StoreError> {
         let all = self.reader.all(user).await?;
-        let states = together(all.into_iter().map(|one| self.reader.state(one)).collect()).await?;
+        let states = together(all.into_iter().map(|view| self.reader.state(view.conversation)).collect()).await?;
         Ok(states.into_iter().flatten().collect())
     }
 
@@ -101,10 +101,11 @@ impl Conversations for ClusterConversations {
 
     async fn subscriptions(&self, user: &UserId) -> Result<Vec<Subscription>, StoreError> {
         let all = self.reader.all(user).await?.into_iter();
-        let subscriptions = all.filter_map(|Conversation { id, windows, receive, .. }| {
+        let subscriptions = all.filter_map(|View { conversation, by_node, .. }| {
+            let Conversation { id, windows, receive, .. } = conversation;
             let muted = receive == ReceiveOption::Mute;
             let subscribed = muted || (id.group().is_some() && windows.is_open());
-            subscribed.then_some(Subscription { conversation: id, windows, muted })
+            subscribed.then_some(Subscription { conversation: id, windows, muted, by_node })
         });
         Ok(subscriptions.collect())
     }

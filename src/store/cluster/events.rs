@@ -37,6 +37,11 @@ pub enum Event {
     },
     /// A group changed.
     Group(Arc<GroupChange>),
+    /// The user came into a group whose messages come by node, or left it: for its nodes, not for its clients.
+    Seat {
+        /// Which group.
+        group: GroupId,
+    },
     /// The user wants pushes of a conversation, or wants none: for its nodes, not for its clients.
     Settings {
         /// Which conversation.
@@ -52,6 +57,7 @@ pub(super) enum EventRow<'a> {
     Read { conversation: Cow<'a, str>, read_seq: u64 },
     Group { group: u64, change: Cow<'a, str>, operator: &'a str, users: Vec<&'a str> },
     Settings { conversation: Cow<'a, str>, muted: bool },
+    Seat { group: u64 },
 }
 
 impl<'a> EventRow<'a> {
@@ -66,6 +72,7 @@ impl<'a> EventRow<'a> {
                 operator: change.operator.as_str(),
                 users: change.users.iter().map(UserId::as_str).collect(),
             },
+            Event::Seat { group } => Self::Seat { group: group.number() },
             Event::Settings { conversation, muted } => {
                 Self::Settings { conversation: conversation.to_string().into(), muted: *muted }
             }
@@ -83,6 +90,7 @@ impl<'a> EventRow<'a> {
                 operator: UserId::parse(operator)?,
                 users: users.into_iter().map(UserId::parse).collect::<Option<_>>()?,
             })),
+            Self::Seat { group } => Event::Seat { group: GroupId::from_number(group) },
             Self::Settings { conversation, muted } => {
                 Event::Settings { conversation: ConversationId::parse(&conversation)?, muted }
             }
@@ -152,6 +160,7 @@ mod tests {
             LogEntry::Event(Event::Read { conversation: conversation.clone(), read_seq: 7 }),
             LogEntry::Event(Event::Group(Arc::new(change))),
             LogEntry::Event(Event::Settings { conversation, muted: true }),
+            LogEntry::Event(Event::Seat { group: GroupId::from_number(1) }),
         ];
         for entry in entries {
             for except in [None, Some(Platform::Web)] {

@@ -287,16 +287,26 @@ local function install(keys, args)
   return { 'installed' }
 end
 
--- finish seq id
+-- Puts the nodes of a large group behind an answer, if there is a key that lists them (push.lua keeps it).
+local function with_nodes(answer, name)
+  if not name then return answer end
+  local now, known = now_ms(), redis.call('HGETALL', name)
+  for at = 1, #known, 2 do
+    if tonumber(known[at + 1]) > now then table.insert(answer, known[at]) end
+  end
+  return answer
+end
+
+-- finish seq id: also answers the nodes of a large group, which KEYS[3] lists.
 local function finish(keys, args)
   local key = read(keys[1])
   local claim = not key.foreign and pending(key, tonumber(args[1]))
-  if not claim or claim.id ~= args[2] then return { 'gone' } end
+  if not claim or claim.id ~= args[2] then return with_nodes({ 'gone' }, keys[3]) end
   drop(key, claim)
   remember(keys[2], key, claim)
   raise_low(key)
   save(key)
-  return { 'finished' }
+  return with_nodes({ 'finished' }, keys[3])
 end
 
 -- peek

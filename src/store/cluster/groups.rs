@@ -6,6 +6,7 @@
 mod change;
 mod create;
 mod edge;
+mod growing;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -13,16 +14,19 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 
 use super::cql::SharedCql;
 use super::extents::Extents;
+use super::group_nodes::GroupNodes;
 use super::turns::Turns;
 use super::views::Views;
 use crate::error::Error;
-use crate::model::{Group, GroupId, GroupUpdate, Member, UserId};
+use crate::model::{Group, GroupId, GroupUpdate, Member, UserId, Windows};
 use crate::store::{GroupRule, Groups, OnCommit, StoreError};
 use change::Decision;
-pub(super) use table::GroupTable;
+pub(super) use growing::{Growing, Grown};
+pub(super) use table::{Audience, GroupTable};
 
 /// The port of groups.
 pub(super) struct ClusterGroups {
@@ -36,11 +40,22 @@ struct Changes {
     groups: Arc<GroupTable>,
     views: Arc<Views>,
     extents: Arc<dyn Extents>,
+    group_nodes: GroupNodes,
+    growing: Growing,
 }
 
 impl ClusterGroups {
-    pub(super) fn new(cql: SharedCql, groups: Arc<GroupTable>, views: Arc<Views>, extents: Arc<dyn Extents>) -> Self {
-        Self { changes: Arc::new(Changes { cql, groups, views, extents }), turns: Turns::new() }
+    /// The port. Groups that grow are brought to their end in the background, until `stop`.
+    pub(super) fn new(
+        cql: SharedCql,
+        (groups, views, extents): (Arc<GroupTable>, Arc<Views>, Arc<dyn Extents>),
+        group_nodes: GroupNodes,
+        (growing, grown): (Growing, Grown),
+        stop: CancellationToken,
+    ) -> Self {
+        let changes = Arc::new(Changes { cql, groups, views, extents, group_nodes, growing });
+        tokio::spawn(growing::run(Arc::clone(&changes), grown, stop));
+        Self { changes, turns: Turns::new() }
     }
 }
 
@@ -53,10 +68,11 @@ pub(super) async fn to_the_end<T: Send + 'static>(
 
 #[async_trait]
 impl Groups for ClusterGroups {
-    async fn create(&self, update: GroupUpdate, committed: OnCommit<GroupUpdate>) -> Result<bool, StoreError> {
+    async fn create(&self, mut update: GroupUpdate, committed: OnCommit<GroupUpdate>) -> Result<bool, StoreError> {
         let (changes, turns) = (Arc::clone(&self.changes), Arc::clone(&self.turns));
         to_the_end(async move {
             let _turn = turns.take(update.group.id).await?;
+            update.group.fanout = changes.groups.fanout_of(&update.group);
             let created = changes.create(&update).await?;
             if created {
                 committed(&update);
@@ -94,7 +110,11 @@ impl Groups for ClusterGroups {
     }
 
     async fn member(&self, group: GroupId, user: &UserId) -> Result<Option<Member>, StoreError> {
-        Ok(self.changes.groups.member(group, user).await?.map(|(_, member)| member))
+        Ok(self.changes.groups.member(group, user).await?.map(|(.., member)| member))
+    }
+
+    async fn seats(&self, group: GroupId, users: &[UserId]) -> Result<(u64, Vec<Windows>), StoreError> {
+        self.changes.groups.seats(group, users).await
     }
 
     async fn members(&self, group: GroupId, after: u64, limit: usize) -> Result<Vec<Member>, StoreError> {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::events::{Event, EventRow, platform, platform_number};
-use crate::model::{Caller, CloseReason, ConversationId, Message, MsgType, Platform, PushId, UserId};
+use crate::model::{
+    Caller, CloseReason, ConversationId, GroupChange, GroupId, Message, MsgType, Platform, PushId, UserId, Window, Windows,
+};
 use crate::store::StoreError;
 
 /// The first byte of a letter as this release writes it.
@@ -28,6 +30,29 @@ pub enum Letter {
         event: Event,
         /// For whom.
         to: Vec<Address>,
+    },
+    /// A message was stored in a group whose members are told by node.
+    GroupMessage {
+        /// The message.
+        message: Arc<Message>,
+        /// The platform of the sender that sent it, and so is not told, if it is known.
+        origin: Option<Platform>,
+        /// A version of the group at which its audience is right.
+        version: u64,
+    },
+    /// Such a group changed: for its clients.
+    GroupEvent {
+        /// What happened.
+        change: Arc<GroupChange>,
+    },
+    /// Such a group changed: for its nodes.
+    Seats {
+        /// Which group.
+        group: GroupId,
+        /// Its version by that change.
+        version: u64,
+        /// What the members that changed may see now.
+        members: Vec<(UserId, Windows)>,
     },
     /// A token was ended: its connections are to be closed.
     End {
@@ -85,6 +110,40 @@ enum Row<'a> {
         expires_at_ms: i64,
         old: &'a str,
     },
+    GroupMessage {
+        #[serde(borrow)]
+        message: MessageRow<'a>,
+        origin: u8,
+        version: u64,
+    },
+    GroupEvent {
+        #[serde(borrow)]
+        event: EventRow<'a>,
+    },
+    Seats {
+        group: u64,
+        version: u64,
+        #[serde(borrow)]
+        members: Vec<SeatRow<'a>>,
+    },
+}
+
+/// A member with its stays.
+#[derive(Serialize, Deserialize)]
+struct SeatRow<'a> {
+    user: &'a str,
+    stays: Vec<(u64, Option<u64>)>,
+}
+
+impl<'a> SeatRow<'a> {
+    fn of((user, windows): &'a (UserId, Windows)) -> Self {
+        Self { user: user.as_str(), stays: windows.stays().iter().map(|stay| (stay.after, stay.until)).collect() }
+    }
+
+    fn into_seat(self) -> Option<(UserId, Windows)> {
+        let stays = self.stays.into_iter().map(|(after, until)| Window { after, until });
+        Some((UserId::parse(self.user)?, Windows::from_stays(stays.collect())))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -145,6 +204,10 @@ impl<'a> AddressRow<'a> {
     }
 }
 
+fn encode(row: &Row<'_>) -> Result<Vec<u8>, StoreError> {
+    postcard::to_extend(row, vec![VERSION]).map_err(|error| StoreError::Corrupt(format!("a letter: {error}")))
+}
+
 impl Letter {
     /// The letter as bytes.
     pub fn encode(&self) -> Result<Vec<u8>, StoreError> {
@@ -163,8 +226,20 @@ impl Letter {
                 expires_at_ms: caller.expires_at_ms,
                 old: jti,
             },
+            Self::GroupMessage { message, origin, version } => {
+                let (message, origin) = (MessageRow::of(message), platform_number(*origin));
+                Row::GroupMessage { message, origin, version: *version }
+            }
+            Self::GroupEvent { change } => {
+                let event = Event::Group(Arc::clone(change));
+                return encode(&Row::GroupEvent { event: EventRow::of(&event) });
+            }
+            Self::Seats { group, version, members } => {
+                let members = members.iter().map(SeatRow::of).collect();
+                Row::Seats { group: group.number(), version: *version, members }
+            }
         };
-        postcard::to_extend(&row, vec![VERSION]).map_err(|error| StoreError::Corrupt(format!("a letter: {error}")))
+        encode(&row)
     }
 
     /// The letter that `bytes` are; `None` if it is of a release that writes other ones.
@@ -179,6 +254,17 @@ impl Letter {
             Row::Renew { user, platform: number, jti, expires_at_ms, old } => {
                 let (user, platform) = (UserId::parse(user)?, platform(number)??);
                 Self::Renew { caller: Caller { user, platform, jti: jti.to_owned(), expires_at_ms }, jti: old.to_owned() }
+            }
+            Row::GroupMessage { message, origin, version } => {
+                Self::GroupMessage { message: message.into_message()?, origin: platform(origin)?, version }
+            }
+            Row::GroupEvent { event } => match event.into_event()? {
+                Event::Group(change) => Self::GroupEvent { change },
+                _ => return None,
+            },
+            Row::Seats { group, version, members } => {
+                let members = members.into_iter().map(SeatRow::into_seat).collect::<Option<_>>()?;
+                Self::Seats { group: GroupId::from_number(group), version, members }
             }
         })
     }
@@ -215,8 +301,22 @@ mod tests {
         ];
         let read = Event::Read { conversation: message.conversation.clone(), read_seq: 3 };
         let caller = Caller { user: user("ann"), platform: Platform::Ios, jti: "new".to_owned(), expires_at_ms: 9 };
+        let change = GroupChange {
+            group: GroupId::from_number(7),
+            change: "joined".into(),
+            operator: user("ann"),
+            users: vec![user("bob")],
+        };
+        let mut left = Windows::whole();
+        left.close(5);
+        let members = vec![(user("ann"), Windows::whole()), (user("bob"), left)];
+        let message = Arc::new(message);
         for letter in [
-            Letter::Message { message: Arc::new(message), to: to.clone() },
+            Letter::GroupMessage { message: Arc::clone(&message), origin: Some(Platform::Ios), version: u64::MAX },
+            Letter::GroupMessage { message: Arc::clone(&message), origin: None, version: 0 },
+            Letter::GroupEvent { change: Arc::new(change) },
+            Letter::Seats { group: GroupId::from_number(u64::MAX), version: 3, members },
+            Letter::Message { message, to: to.clone() },
             Letter::Event { event: read, to },
             Letter::End { user: user("ann"), jti: "old".to_owned(), reason: CloseReason::Replaced },
             Letter::Renew { caller, jti: "old".to_owned() },

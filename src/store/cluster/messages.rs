@@ -8,13 +8,14 @@ use futures_util::future::{join, try_join, try_join3};
 
 use super::claims::ClaimOf;
 use super::extents::Extents;
+use super::groups::Audience;
 use super::message_rows::{body, msg_id};
 use super::places::SharedPlaces;
 use super::seqs::{Claimed, Gaps, Granted, Head, MsgId, Need, Send as Sending, SendAnswer, SendAsk, SendOutcome, SendStep};
 use super::sequencer::Sequencer;
 use super::tokens::{Admitted, SharedTokens};
 use crate::error::Code;
-use crate::model::{Appended, ConversationId, Draft, Extent, Logged, Message, Platform, Refusal, Stored, UserId};
+use crate::model::{Appended, ConversationId, Draft, Extent, Logged, Message, Refusal, Stored, UserId};
 use crate::store::{Admit, Messages, OnCommit, StoreError};
 
 /// How long a send waits for the block that another one brings.
@@ -49,8 +50,10 @@ struct Attempt {
     claimed_new: bool,
     /// What `finish` said: whether this attempt was the one that finished the claim.
     finished: Option<bool>,
-    /// Who is told, each with the platform that is not.
-    audience: Vec<(UserId, Option<Platform>)>,
+    /// When the message was sent, by the claim.
+    send_at_ms: u64,
+    /// Who is told.
+    audience: Audience,
     /// The logs that have it.
     logged: Vec<Logged>,
 }
@@ -104,7 +107,8 @@ impl Attempt {
             draft,
             claimed_new: false,
             finished: None,
-            audience: Vec::new(),
+            send_at_ms: 0,
+            audience: Audience::default(),
             logged: Vec::new(),
         }
     }
@@ -226,14 +230,6 @@ impl Attempt {
         self.store.sequencer.bring(&self.conversation, need, &self.ticket).await
     }
 
-    /// Who is told of the message, each with the platform that is not.
-    async fn told(&self, seq: u64) -> Result<Vec<(UserId, Option<Platform>)>, StoreError> {
-        let (sender, platform) = (&self.draft.caller.user, self.draft.caller.platform);
-        let users = self.store.sequencer.told.audience(&self.draft.conversation, seq).await?;
-        let except = |user: &UserId| (user == sender).then_some(platform);
-        Ok(users.into_iter().map(|user| (user.clone(), except(&user))).collect())
-    }
-
     async fn write(&mut self, seq: u64, send_at_ms: u64) -> Result<SendAnswer, StoreError> {
         let (sequencer, places) = (&self.store.sequencer, &self.store.places);
         let message = self.message(seq, send_at_ms);
@@ -248,33 +244,45 @@ impl Attempt {
             }
             Ok(())
         };
-        let (_, (), audience) = try_join3(try_join3(row, id, mark), open, self.told(seq)).await?;
-        self.audience = audience;
+        let told = sequencer.told.audience(&self.draft.conversation, seq);
+        let (_, (), audience) = try_join3(try_join3(row, id, mark), open, told).await?;
+        (self.send_at_ms, self.audience) = (send_at_ms, audience);
         Ok(SendAnswer::Written)
     }
 
-    /// Finishes the claim and tells the recipients' logs. An attempt that found the claim pending tells them only if nobody else
-    /// did.
+    /// Finishes the claim and tells the recipients. An attempt that found the claim pending tells them only if nobody else did.
     async fn finish(&mut self, seq: u64) -> Result<SendAnswer, StoreError> {
-        let claims = &self.store.sequencer.claims;
-        let finish = claims.finish(&self.conversation, seq, &self.id);
-        if self.claimed_new {
+        let Sequencer { claims, told, .. } = &*self.store.sequencer;
+        let by_node = self.audience.by_node;
+        let finish = claims.finish(&self.conversation, (seq, &self.id), by_node.is_some());
+        let nodes = if self.claimed_new {
             let (finished, logged) = join(finish, self.log(seq)).await;
             self.logged = logged;
-            self.finished = Some(finished?);
-        } else {
-            let finished = finish.await?;
-            if finished {
-                self.logged = self.log(seq).await;
-            }
+            let (finished, nodes) = finished?;
             self.finished = Some(finished);
+            nodes
+        } else {
+            let (finished, nodes) = finish.await?;
+            self.finished = Some(finished);
+            if !finished {
+                return Ok(SendAnswer::Finished);
+            }
+            self.logged = self.log(seq).await;
+            nodes
+        };
+        if let Some(version) = by_node {
+            let message = self.message(seq, self.send_at_ms);
+            told.tell_nodes(&nodes, message, Some(self.draft.caller.platform), version).await;
         }
         Ok(SendAnswer::Finished)
     }
 
+    /// Writes into the recipients' logs. Of the sender, the platform that sends is not told.
     async fn log(&self, seq: u64) -> Vec<Logged> {
-        // The time is not logged.
-        self.store.sequencer.told.append(&self.message(seq, 0), &self.audience).await
+        let (sender, platform) = (&self.draft.caller.user, self.draft.caller.platform);
+        let except = |user: &UserId| (user == sender).then_some(platform);
+        let users: Vec<_> = self.audience.users.iter().map(|user| (user.clone(), except(user))).collect();
+        self.store.sequencer.told.append(&self.message(seq, self.send_at_ms), &users).await
     }
 
     fn message(&self, seq: u64, send_at_ms: u64) -> Message {

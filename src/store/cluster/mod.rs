@@ -8,6 +8,7 @@ mod cql;
 mod events;
 mod extents;
 pub mod functions;
+mod group_nodes;
 mod groups;
 mod letters;
 mod logs;
@@ -33,6 +34,7 @@ mod views;
 mod watches;
 
 pub use events::{Event, LogEntry};
+pub use group_nodes::GroupNodes;
 pub use letters::{Address, Letter};
 pub use logs::{LogEnd, LogLimits, Logs, Recorded};
 pub use node::Cluster;
@@ -45,15 +47,16 @@ use crate::model::NodeId;
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
 
-/// What the push path has in Redis, on a connection of its own: users' logs and nodes' streams, seen from the node `own`.
+/// What the push path has in Redis, on a connection of its own: users' logs, nodes' streams and groups' nodes, seen from the node `own`.
 pub async fn push_path(
     config: &ClusterStore,
     limits: LogLimits,
     own: NodeId,
     metrics: &Metrics,
-) -> Result<(Logs, Nodes), StoreError> {
+) -> Result<(Logs, Nodes, GroupNodes), StoreError> {
     let redis = redis::Redis::connect(config, metrics.redis_commands.clone()).await?;
     // Nobody finishes a claim later: it is settled then.
     let send_within = Duration::from_millis(config.send_deadline_ms) + Duration::from_secs(1);
-    Ok((Logs::new(redis.clone(), limits, send_within), Nodes::new(redis, config.clone(), own)))
+    let (logs, nodes) = (Logs::new(redis.clone(), limits, send_within), Nodes::new(redis.clone(), config.clone(), own));
+    Ok((logs.clone(), nodes.clone(), GroupNodes::new(redis, logs, nodes)))
 }

@@ -12,7 +12,8 @@ use super::claims::Claims;
 use super::conversations::ClusterConversations;
 use super::cql::{Cql, Kind, SharedCql};
 use super::extents::Extents;
-use super::groups::{ClusterGroups, GroupTable};
+use super::group_nodes::GroupNodes;
+use super::groups::{ClusterGroups, GroupTable, Growing};
 use super::logs::{LogLimits, Logs};
 use super::message_rows::MessageRows;
 use super::messages::MessageStore;
@@ -38,7 +39,7 @@ const READY_WITHIN: Duration = Duration::from_secs(1);
 pub struct Cluster {
     stores: Stores,
     redis: Redis,
-    push: (Logs, Nodes),
+    push: (Logs, Nodes, GroupNodes),
 }
 
 impl Cluster {
@@ -57,10 +58,14 @@ impl Cluster {
         let (authority, rows) = (Authority::prepare(cql.clone()).await?, MessageRows::prepare(cql.clone()).await?);
         let claims = Claims::new(redis.clone());
         let tokens = Arc::new(Tokens::new(SessionTable::open(cql.clone()).await?, redis.clone()));
-        let (groups, views) = (Arc::new(GroupTable::open(cql.clone()).await?), Arc::new(Views::open(cql.clone()).await?));
+        let (groups, views) = (
+            Arc::new(GroupTable::open(cql.clone(), config.big_group_members).await?),
+            Arc::new(Views::open(cql.clone()).await?),
+        );
         let push = super::push_path(config, limits, NodeId::from_number(rand::random()), metrics).await?;
-        let told = Told::new(push.0.clone(), groups.clone());
-        let sequencer = Arc::new(Sequencer::new((claims, authority), rows, told, config.send_deadline_ms, stop));
+        let (growing, grown) = Growing::new();
+        let told = Told::new((push.0.clone(), push.2.clone()), groups.clone(), growing.clone());
+        let sequencer = Arc::new(Sequencer::new((claims, authority), rows, told, config.send_deadline_ms, stop.clone()));
         tokio::spawn(Arc::clone(&sequencer).tidy_up());
         let extents: Arc<dyn Extents> = Arc::new(Reader(sequencer.clone()));
         let places = Arc::new(Places::prepare(cql.clone(), views.clone()).await?);
@@ -72,7 +77,13 @@ impl Cluster {
         let stores = Stores {
             users: Arc::new(UserTable::open(cql.clone()).await?),
             sessions: tokens.clone(),
-            groups: Arc::new(ClusterGroups::new(cql.clone(), groups.clone(), views.clone(), extents.clone())),
+            groups: Arc::new(ClusterGroups::new(
+                cql.clone(),
+                (groups.clone(), views.clone(), extents.clone()),
+                push.2.clone(),
+                (growing, grown),
+                stop,
+            )),
             conversations: Arc::new(ClusterConversations::new(views, groups, extents.clone())),
             messages: Arc::new(MessageStore { sequencer, places, tokens, extents }),
             health: Arc::new(health),
@@ -81,7 +92,7 @@ impl Cluster {
     }
 
     /// What the push path has in Redis.
-    pub fn push_path(&self) -> (Logs, Nodes) {
+    pub fn push_path(&self) -> (Logs, Nodes, GroupNodes) {
         self.push.clone()
     }
 

@@ -3,7 +3,7 @@
 -- functions of two releases stand side by side on one server. Every answer is a flat list of strings, the first of which says
 -- what it is.
 --
--- KEYS[1] of all but keep is `push:{user}`: one hash, so that it is lost as a whole or not at all.
+-- KEYS[1] of all but keep, sit and seated is `push:{user}`: one hash, so that it is lost as a whole or not at all.
 --
 --   layout, server   as this text writes it, and the replication id of the server that wrote it: on another one this is a copy
 --                    that may lack entries, so it begins again under a new epoch; its routes stay, for they lapse by themselves
@@ -171,6 +171,34 @@ local function nodes(keys)
   return answer
 end
 
+-- KEYS[1] of sit and seated is `gnodes:{conversation}`: a hash of the nodes that have members of a large group, each with the
+-- time in ms until which it must be told.
+
+-- sit node lease: a node has such members. A repeat changes nothing but the lease.
+local function sit(keys, args)
+  local now, was = now_ms(), 'new'
+  local known = redis.call('HGETALL', keys[1])
+  for at = 1, #known, 2 do
+    if tonumber(known[at + 1]) <= now then
+      redis.call('HDEL', keys[1], known[at])
+    elseif known[at] == args[1] then
+      was = 'there'
+    end
+  end
+  redis.call('HSET', keys[1], args[1], int(now + tonumber(args[2])))
+  redis.call('PEXPIRE', keys[1], args[2])
+  return { was }
+end
+
+-- seated: the nodes that have such members. The function finish of seqs answers the same.
+local function seated(keys)
+  local answer, now, known = { 'nodes' }, now_ms(), redis.call('HGETALL', keys[1])
+  for at = 1, #known, 2 do
+    if tonumber(known[at + 1]) > now then table.insert(answer, known[at]) end
+  end
+  return answer
+end
+
 -- keep server lease: KEYS[1] is `node:{id}`, the stream of a node that thinks that it stands on this server. `kept` with the id
 -- of its first entry; `anew` with the server and the id to read on from if there was none, or it came from another server,
 -- where it may have lost entries and given ids that are larger than the next ones here. A repeat keeps it.
@@ -193,4 +221,6 @@ redis.register_function('push_append_VERSION', append)
 redis.register_function({ function_name = 'push_entries_VERSION', callback = entries, flags = { 'no-writes' } })
 redis.register_function({ function_name = 'push_recent_VERSION', callback = recent, flags = { 'no-writes' } })
 redis.register_function({ function_name = 'push_nodes_VERSION', callback = nodes, flags = { 'no-writes' } })
+redis.register_function('push_sit_VERSION', sit)
+redis.register_function({ function_name = 'push_seated_VERSION', callback = seated, flags = { 'no-writes' } })
 redis.register_function('push_keep_VERSION', keep)

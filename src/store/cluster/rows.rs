@@ -1,7 +1,7 @@
 //! What the columns of several tables hold, as they are written and read.
 
 use crate::model::{
-    ConversationId, Group, GroupFields, GroupId, GroupStatus, Member, MemberStatus, Role, UserId, Window, Windows,
+    ConversationId, Fanout, Group, GroupFields, GroupId, GroupStatus, Member, MemberStatus, Role, UserId, Window, Windows,
 };
 use crate::store::StoreError;
 
@@ -38,7 +38,7 @@ pub(super) fn windows(row: WindowsRow) -> Windows {
 
 /// The columns of [`GroupRow`], all static.
 pub(super) const GROUP_COLUMNS: &str = "version, op_id, past_op_ids, group_name, introduction, avatar, status, creator, owner, \
-    member_count, next_member_id, big, created_at_ms, updated_at_ms";
+    member_count, next_member_id, fanout, created_at_ms, updated_at_ms";
 
 /// A group's own columns, or of one that is being made those that are there already.
 #[derive(scylla::DeserializeRow)]
@@ -54,7 +54,7 @@ pub(super) struct GroupRow {
     owner: Option<String>,
     member_count: Option<i64>,
     next_member_id: Option<i64>,
-    pub(super) big: Option<bool>,
+    fanout: Option<i8>,
     created_at_ms: Option<i64>,
     updated_at_ms: Option<i64>,
 }
@@ -68,6 +68,7 @@ impl GroupRow {
     pub(super) fn into_group(self, id: GroupId) -> Result<Group, StoreError> {
         Ok(Group {
             id,
+            fanout: fanout(self.fanout)?,
             status: group_status(some(self.status, "group status")?)?,
             creator: user_id(&some(self.creator, "creator")?)?,
             owner: user_id(&some(self.owner, "owner")?)?,
@@ -81,6 +82,16 @@ impl GroupRow {
             created_at_ms: some(self.created_at_ms, "time")?,
             updated_at_ms: some(self.updated_at_ms, "time")?,
         })
+    }
+}
+
+/// How a group's messages reach its members; a group that was never large has no such column.
+pub(super) fn fanout(number: Option<i8>) -> Result<Fanout, StoreError> {
+    match number {
+        None | Some(0) => Ok(Fanout::Members),
+        Some(1) => Ok(Fanout::Both),
+        Some(2) => Ok(Fanout::Nodes),
+        Some(_) => Err(bad("fan-out")),
     }
 }
 
@@ -103,13 +114,14 @@ pub(super) fn member_status(number: i8) -> Result<MemberStatus, StoreError> {
 
 /// The columns of [`MemberRow`]: the member's own, and the group's version at that moment.
 pub(super) const MEMBER_COLUMNS: &str =
-    "version, name, member_id, nickname, role, member_status, joined_at_ms, inviter, windows";
+    "version, fanout, name, member_id, nickname, role, member_status, joined_at_ms, inviter, windows";
 
 /// A member's row.
 #[derive(scylla::DeserializeRow)]
 pub(super) struct MemberRow {
     /// `None` while the group is being made.
     pub(super) version: Option<i64>,
+    pub(super) fanout: Option<i8>,
     name: String,
     member_id: Option<i64>,
     nickname: Option<String>,

@@ -9,7 +9,7 @@ use scylla::value::MaybeUnset;
 use super::cql::{Kind, SharedCql};
 use super::rows::{self, WindowsRow};
 use super::together::together;
-use crate::model::{Conversation, ConversationId, GroupId, Member, ReceiveOption, Settings, UserId, Windows};
+use crate::model::{Conversation, ConversationId, Fanout, GroupId, Member, ReceiveOption, Settings, UserId, Windows};
 use crate::store::StoreError;
 
 /// The table of users' conversations.
@@ -21,14 +21,16 @@ pub(super) struct Views {
     copy: PreparedStatement,
     set: PreparedStatement,
     mark_read: PreparedStatement,
+    by_node: PreparedStatement,
 }
 
-const LIST: &str = "SELECT conversation_id, joined_at_ms, windows, copied, pending, receive, is_pinned, read_seq \
+const LIST: &str = "SELECT conversation_id, joined_at_ms, windows, copied, pending, by_node, receive, is_pinned, read_seq \
     FROM conversations WHERE user_id = ?";
 const PENDING: &str = "UPDATE conversations USING TIMESTAMP ? SET pending = ? WHERE user_id = ? AND conversation_id = ?";
-const COPY: &str = "UPDATE conversations USING TIMESTAMP ? SET windows = ?, joined_at_ms = ?, copied = ? \
+const COPY: &str = "UPDATE conversations USING TIMESTAMP ? SET windows = ?, joined_at_ms = ?, copied = ?, by_node = ? \
     WHERE user_id = ? AND conversation_id = ?";
 const SET: &str = "UPDATE conversations SET receive = ?, is_pinned = ? WHERE user_id = ? AND conversation_id = ?";
+const BY_NODE: &str = "UPDATE conversations SET by_node = true WHERE user_id = ? AND conversation_id = ?";
 const MARK_READ: &str = "UPDATE conversations USING TIMESTAMP ? SET read_seq = ? WHERE user_id = ? AND conversation_id = ?";
 
 #[derive(scylla::DeserializeRow)]
@@ -38,6 +40,7 @@ struct ViewRow {
     windows: Option<WindowsRow>,
     copied: Option<i64>,
     pending: Option<i64>,
+    by_node: Option<bool>,
     receive: Option<i8>,
     is_pinned: Option<bool>,
     read_seq: Option<i64>,
@@ -49,6 +52,8 @@ pub(super) struct View {
     pub(super) conversation: Conversation,
     /// Whether windows and joined_at_ms are right.
     pub(super) copy: Copied,
+    /// If its messages come by node: the group's version of the copy.
+    pub(super) by_node: Option<u64>,
 }
 
 /// What is known of the group's part of a row.
@@ -79,7 +84,8 @@ impl ViewRow {
             read_seq: self.read_seq.unwrap_or(0).cast_unsigned(),
             ..Conversation::new(id, windows, self.joined_at_ms.unwrap_or(0))
         };
-        Ok(Some(View { conversation, copy }))
+        let by_node = self.copied.filter(|_| self.by_node == Some(true)).map(i64::cast_unsigned);
+        Ok(Some(View { conversation, copy, by_node }))
     }
 }
 
@@ -92,6 +98,7 @@ impl Views {
             copy: cql.prepare(COPY, Kind::Write).await?,
             set: cql.prepare(SET, Kind::Write).await?,
             mark_read: cql.prepare(MARK_READ, Kind::Write).await?,
+            by_node: cql.prepare(BY_NODE, Kind::Write).await?,
             cql,
         })
     }
@@ -120,15 +127,26 @@ impl Views {
     }
 
     /// Copies the members, as they are in this version of the group, to their rows. A later version stays.
-    pub(super) async fn copy(&self, group: GroupId, members: &[&Member], version: i64) -> Result<(), StoreError> {
+    pub(super) async fn copy(
+        &self,
+        (group, fanout): (GroupId, Fanout),
+        members: &[&Member],
+        version: i64,
+    ) -> Result<(), StoreError> {
         let id = ConversationId::Group(group).to_string();
+        let by_node = MaybeUnset::from_option((fanout != Fanout::Members).then_some(true));
         let mut writes = Vec::new();
         for member in members {
             let windows = rows::windows_row(&member.windows);
-            let values = (version, windows, member.joined_at_ms, version, member.user.as_str(), id.as_str());
+            let values = (version, windows, member.joined_at_ms, version, &by_node, member.user.as_str(), id.as_str());
             writes.push(async move { self.cql.write(&self.copy, &values).await });
         }
         together(writes).await.map(drop)
+    }
+
+    /// Says that the messages of a group come by node to this member.
+    pub(super) async fn set_by_node(&self, user: &UserId, group: GroupId) -> Result<(), StoreError> {
+        self.cql.write(&self.by_node, &(user.as_str(), ConversationId::Group(group).to_string())).await
     }
 
     /// Sets what `settings` names.

@@ -32,7 +32,7 @@ impl Conversations for Embedded {
                 let Conversation { id, windows, receive, .. } = row?;
                 let muted = receive == ReceiveOption::Mute;
                 if muted || (id.group().is_some() && windows.is_open()) {
-                    found.push(Subscription { conversation: id, windows, muted });
+                    found.push(Subscription { conversation: id, windows, muted, by_node: None });
                 }
             }
             Ok(found)

@@ -12,7 +12,7 @@ use super::rows::{self, ConversationRow, GroupRow, MemberRow};
 use super::tables::View;
 use super::{Embedded, keys};
 use crate::error::Error;
-use crate::model::{Conversation, ConversationId, Group, GroupId, GroupState, GroupUpdate, Member, UserId};
+use crate::model::{Conversation, ConversationId, Group, GroupId, GroupState, GroupUpdate, Member, UserId, Windows};
 use crate::store::{GroupRule, Groups, OnCommit, StoreError};
 
 #[async_trait]
@@ -78,6 +78,15 @@ impl Groups for Embedded {
     async fn member(&self, group: GroupId, user: &UserId) -> Result<Option<Member>, StoreError> {
         let row = self.core.view().await?.get(&keys::member(group, user))?;
         row.map(|row| rows::decode::<MemberRow>(&row)?.into_member(user.clone())).transpose()
+    }
+
+    async fn seats(&self, group: GroupId, users: &[UserId]) -> Result<(u64, Vec<Windows>), StoreError> {
+        let mut seats = Vec::with_capacity(users.len());
+        for user in users {
+            let member = self.member(group, user).await?;
+            seats.push(member.map_or_else(Windows::none, |member| member.windows));
+        }
+        Ok((0, seats))
     }
 
     async fn members(&self, group: GroupId, after: u64, limit: usize) -> Result<Vec<Member>, StoreError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Conversation, ConversationId, Group, GroupFields, GroupId, GroupStatus, Member, MemberStatus, Message, MsgType,
+    Conversation, ConversationId, Fanout, Group, GroupFields, GroupId, GroupStatus, Member, MemberStatus, Message, MsgType,
     ReceiveOption, Role, Session, User, UserId, Window, Windows,
 };
 use crate::store::StoreError;
@@ -139,6 +139,8 @@ impl GroupRow {
     pub(super) fn into_group(self, id: GroupId) -> Result<Group, StoreError> {
         Ok(Group {
             id,
+            // Everybody is on the one node that there is.
+            fanout: Fanout::Members,
             status: self.status()?,
             creator: user_id(&self.creator)?,
             owner: user_id(&self.owner)?,

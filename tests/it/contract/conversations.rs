@@ -150,7 +150,7 @@ contract! {
         }
         let mut found = store.conversations.subscriptions(&bob.user).await.expect("read");
         found.sort_by_key(|subscription| subscription.conversation.clone());
-        let subscription = |group, windows, muted| Subscription { conversation: ConversationId::Group(group), windows, muted };
+        let subscription = |group, windows, muted| Subscription { conversation: ConversationId::Group(group), windows, muted, by_node: None };
         let mut expected = vec![
             subscription(stays, Windows::whole(), false),
             subscription(muted, Windows::whole(), true),

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::join_all;
 use nexo::error::{Code, Error};
 use nexo::model::{
-    ConversationId, Group, GroupChange, GroupFields, GroupId, GroupState, GroupStatus, GroupUpdate, Member, MemberStatus,
-    Role, UserId, Windows,
+    ConversationId, Fanout, Group, GroupChange, GroupFields, GroupId, GroupState, GroupStatus, GroupUpdate, Member,
+    MemberStatus, Role, UserId, Windows,
 };
 use nexo::store::{GroupRule, OnCommit};
 
@@ -33,6 +33,7 @@ fn founded(id: GroupId, users: &[UserId]) -> GroupUpdate {
     let count = members.len() as u64;
     let group = Group {
         id,
+        fanout: Fanout::default(),
         fields: GroupFields { name: "first".to_owned(), ..GroupFields::default() },
         status: GroupStatus::Normal,
         creator: users[0].clone(),

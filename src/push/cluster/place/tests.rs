@@ -20,7 +20,7 @@ proptest! {
         known: bool,
         room in 1usize..40,
     ) {
-        let mut place = Place::new(0, room * FRAME_BYTES);
+        let mut place = Place::new(0, room * FRAME_BYTES, 0);
         let mut got = Vec::new();
         if known {
             got.extend(positions(&place.begin(id(1, start))));
@@ -53,7 +53,7 @@ proptest! {
 
 #[test]
 fn what_waits_is_bounded_and_what_did_not_fit_is_lacking() {
-    let mut place = Place::new(0, 2 * FRAME_BYTES);
+    let mut place = Place::new(0, 2 * FRAME_BYTES, 0);
     place.begin(id(1, 0));
     for position in 2..=4 {
         place.offer(id(1, position), Delivery::Nothing);
@@ -64,7 +64,7 @@ fn what_waits_is_bounded_and_what_did_not_fit_is_lacking() {
 
 #[test]
 fn a_late_entry_of_an_old_log_is_not_delivered() {
-    let mut place = Place::new(0, 10 * FRAME_BYTES);
+    let mut place = Place::new(0, 10 * FRAME_BYTES, 0);
     place.begin(id(2, 5));
     assert_eq!(positions(&place.offer(id(1, 6), Delivery::Nothing)), [0; 0]);
     assert!(place.lacks(), "only the log can tell that it is late");

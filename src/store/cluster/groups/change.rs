@@ -6,7 +6,7 @@ use super::Changes;
 use super::edge::Edge;
 use super::table::Next;
 use crate::error::Error;
-use crate::model::{ConversationId, GroupId, GroupState, GroupUpdate, Member, UserId};
+use crate::model::{ConversationId, Fanout, Group, GroupId, GroupState, GroupUpdate, Member, UserId};
 use crate::store::cluster::attempts::Attempts;
 use crate::store::cluster::cql::Applied;
 use crate::store::{GroupRule, StoreError};
@@ -70,10 +70,11 @@ impl Changes {
             let whole = self.extents.whole(&conversation).await?;
             let top = self.extents.top(&conversation).await?;
             let state = GroupState { group: row.into_group(group)?, members, top };
-            let update = match rule(&state) {
+            let mut update = match rule(&state) {
                 Ok(update) => update,
                 Err(error) => return Ok(Outcome::Refused(error)),
             };
+            update.group.fanout = self.groups.fanout_of(&update.group);
             let moved = moved(&state, &update);
             let edge = Edge::of(&state, &update, whole);
             let tried = Tried { op_id: next.op_id, version: next.version, update, moved, edge };
@@ -88,12 +89,31 @@ impl Changes {
 
     /// Copies what was decided.
     async fn done(&self, tried: Tried) -> Outcome {
-        let (group, version) = (tried.update.group.id, tried.version);
-        if let Err(error) = self.views.copy(group, &tried.members(), version).await {
+        let (members, version) = (tried.members(), tried.version);
+        self.copy_and_tell(&tried.update, &members, version).await;
+        drop(members);
+        Outcome::Stored(Box::new(tried))
+    }
+
+    /// Copies these members of a change that was stored, and tells the nodes of a group whose messages they tell.
+    pub(super) async fn copy_and_tell(&self, update: &GroupUpdate, members: &[&Member], version: i64) {
+        let Group { id: group, fanout, .. } = update.group;
+        if let Err(error) = self.views.copy((group, fanout), members, version).await {
             // The rows say that they are pending: whoever reads them asks the groups table.
             tracing::debug!(%error, "copies of a group's members are left to their readers");
         }
-        Outcome::Stored(Box::new(tried))
+        if fanout == Fanout::Members {
+            return;
+        }
+        // The members of a new group are told below, all of them.
+        let moved = members.iter().filter(|_| version > 1).map(|member| member.user.clone()).collect::<Vec<_>>();
+        if let Err(error) = self.group_nodes.tell_change(update, &moved, version.cast_unsigned()).await {
+            // They look at it again in a while.
+            tracing::debug!(%group, %error, "a change of group {group} was not told to its nodes");
+        }
+        if fanout == Fanout::Both {
+            self.growing.begun(group);
+        }
     }
 }
 

@@ -31,10 +31,7 @@ impl Changes {
         if !self.decide(update, &next, claimed_by, last).await? {
             return Ok(false);
         }
-        if let Err(error) = self.views.copy(group, &all, next.version).await {
-            // The rows say that they are pending: whoever reads them asks the groups table.
-            tracing::debug!(%error, "copies of a new group's members are left to their readers");
-        }
+        self.copy_and_tell(update, &all, next.version).await;
         Ok(true)
     }
 

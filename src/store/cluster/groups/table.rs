@@ -1,18 +1,18 @@
 //! The table of groups: its statements, and what one conditional batch holds.
 
+use std::collections::HashMap;
+
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::MaybeUnset;
 use uuid::Uuid;
 
-use crate::model::{Group, GroupId, GroupUpdate, Member, UserId, Windows};
+use crate::model::{Fanout, Group, GroupId, GroupUpdate, Member, UserId, Windows};
 use crate::store::StoreError;
 use crate::store::cluster::cql::{Applied, Kind, SharedCql};
 use crate::store::cluster::rows::{self, GROUP_COLUMNS, GroupRow, MEMBER_COLUMNS, MemberRow, WindowsRow};
 use crate::store::cluster::together::together;
-
-/// From how many members on a group is big, and stays so.
-const BIG: u64 = 100;
+use crate::store::cluster::watches::Remembered;
 
 /// How many op_ids are kept of changes before the latest, so that one of unknown outcome is recognised though others followed it.
 const PAST: usize = 16;
@@ -26,12 +26,17 @@ const PAGE: usize = 1_000;
 /// The table of groups.
 pub(in crate::store::cluster) struct GroupTable {
     cql: SharedCql,
+    /// A group that ever had more members is told by node.
+    by_member_max: u64,
+    /// Groups that are known to be told by node only, as they stay.
+    by_node: Remembered<GroupId, bool>,
     find: PreparedStatement,
     agreed: PreparedStatement,
     member: PreparedStatement,
     members: PreparedStatement,
     roster: PreparedStatement,
     audience: PreparedStatement,
+    fanout: PreparedStatement,
     claim: PreparedStatement,
     hold: PreparedStatement,
     create: PreparedStatement,
@@ -43,29 +48,52 @@ pub(in crate::store::cluster) struct GroupTable {
 
 const SET: &str = "UPDATE groups SET version = :version, op_id = :op_id, past_op_ids = :past_op_ids, group_name = :group_name, \
     introduction = :introduction, avatar = :avatar, status = :status, creator = :creator, owner = :owner, \
-    member_count = :member_count, next_member_id = :next_member_id, big = :big, created_at_ms = :created_at_ms, \
+    member_count = :member_count, next_member_id = :next_member_id, fanout = :fanout, created_at_ms = :created_at_ms, \
     updated_at_ms = :updated_at_ms WHERE group_id = :group_id";
 const PUT_MEMBER: &str = "INSERT INTO groups (group_id, kind, name, member_id, nickname, role, member_status, joined_at_ms, \
     inviter, windows) VALUES (?, 'member', ?, ?, ?, ?, ?, ?, ?, ?)";
+
+/// A row of the roster with the group's version and fan-out.
+type AudienceRow = (Option<i64>, Option<i8>, String, Option<WindowsRow>);
+
+/// Who is told of a message.
+#[derive(Debug, Default)]
+pub(in crate::store::cluster) struct Audience {
+    /// Those who are told through their logs.
+    pub(in crate::store::cluster) users: Vec<UserId>,
+    /// If nodes tell the group's members: the group's version, which they must know for it.
+    pub(in crate::store::cluster) by_node: Option<u64>,
+}
+
+impl Audience {
+    /// These users, through their logs.
+    pub(in crate::store::cluster) fn of(users: Vec<UserId>) -> Self {
+        Self { users, by_node: None }
+    }
+
+    /// Whether they are told both ways.
+    pub(in crate::store::cluster) fn is_both(&self) -> bool {
+        self.by_node.is_some() && !self.users.is_empty()
+    }
+}
 
 /// What a group's row becomes, besides the group itself.
 pub(super) struct Next {
     pub(super) version: i64,
     pub(super) op_id: Uuid,
     past: Vec<Uuid>,
-    was_big: bool,
 }
 
 impl Next {
     /// Of a group that comes into being by this op.
     pub(super) fn first(op_id: Uuid) -> Self {
-        Self { version: 1, op_id, past: Vec::new(), was_big: false }
+        Self { version: 1, op_id, past: Vec::new() }
     }
 
     /// Of a change on this row, under a new op_id.
     pub(super) fn after(row: &GroupRow, version: i64) -> Self {
         let past = row.op_id.into_iter().chain(row.past_op_ids.iter().flatten().copied()).take(PAST).collect();
-        Self { version: version + 1, op_id: Uuid::new_v4(), past, was_big: row.big == Some(true) }
+        Self { version: version + 1, op_id: Uuid::new_v4(), past }
     }
 }
 
@@ -84,7 +112,7 @@ struct Head<'a> {
     owner: &'a str,
     member_count: i64,
     next_member_id: i64,
-    big: bool,
+    fanout: i8,
     created_at_ms: i64,
     updated_at_ms: i64,
 }
@@ -104,7 +132,7 @@ impl<'a> Head<'a> {
             owner: group.owner.as_str(),
             member_count: group.member_count.cast_signed(),
             next_member_id: group.next_member_id.cast_signed(),
-            big: next.was_big || group.member_count > BIG,
+            fanout: (group.fanout as u8).cast_signed(),
             created_at_ms: group.created_at_ms,
             updated_at_ms: group.updated_at_ms,
         }
@@ -154,7 +182,7 @@ fn roster_name(member: u64) -> String {
 }
 
 impl GroupTable {
-    pub(in crate::store::cluster) async fn open(cql: SharedCql) -> Result<Self, StoreError> {
+    pub(in crate::store::cluster) async fn open(cql: SharedCql, by_member_max: u64) -> Result<Self, StoreError> {
         let find = format!("SELECT DISTINCT {GROUP_COLUMNS} FROM groups WHERE group_id = ?");
         let member = format!("SELECT {MEMBER_COLUMNS} FROM groups WHERE group_id = ? AND kind = 'member' AND name");
         let roster = "SELECT version, name, user_id FROM groups WHERE group_id = ? AND kind = 'roster' AND name > ? LIMIT ?";
@@ -162,7 +190,8 @@ impl GroupTable {
         let hold = "UPDATE groups SET op_id = ? WHERE group_id = ? IF version = null AND op_id = ?";
         let create = format!("{SET} IF version = null AND op_id = :claimed_by");
         let put_roster = "INSERT INTO groups (group_id, kind, name, user_id, windows) VALUES (?, 'roster', ?, ?, ?)";
-        let audience = "SELECT user_id, windows FROM groups WHERE group_id = ? AND kind = 'roster'";
+        let audience = "SELECT version, fanout, user_id, windows FROM groups WHERE group_id = ? AND kind = 'roster'";
+        let fanout = "SELECT DISTINCT version, fanout FROM groups WHERE group_id = ?";
         let delete_roster = "DELETE FROM groups WHERE group_id = ? AND kind = 'roster' AND name = ?";
         Ok(Self {
             find: cql.prepare(&find, Kind::Read).await?,
@@ -171,6 +200,9 @@ impl GroupTable {
             members: cql.prepare(&format!("{member} IN ?"), Kind::Read).await?,
             roster: cql.prepare(roster, Kind::Read).await?,
             audience: cql.prepare(audience, Kind::Read).await?,
+            fanout: cql.prepare(fanout, Kind::Read).await?,
+            by_member_max,
+            by_node: Remembered::default(),
             claim: cql.prepare(claim, Kind::Lwt).await?,
             hold: cql.prepare(hold, Kind::Lwt).await?,
             create: cql.prepare(&create, Kind::Lwt).await?,
@@ -192,16 +224,41 @@ impl GroupTable {
         self.cql.row(&self.agreed, (key(group),)).await
     }
 
-    /// The row of one who is or was a member, and the version that the group has in the same moment.
+    /// How the messages of a group of this size reach its members, if they did so as it says.
+    pub(super) fn fanout_of(&self, group: &Group) -> Fanout {
+        match group.fanout {
+            Fanout::Members if group.member_count > self.by_member_max => Fanout::Both,
+            fanout => fanout,
+        }
+    }
+
+    /// The row of one who is or was a member, as it is together with the group's version and fan-out.
     pub(in crate::store::cluster) async fn member(
         &self,
         group: GroupId,
         user: &UserId,
-    ) -> Result<Option<(i64, Member)>, StoreError> {
+    ) -> Result<Option<(i64, Fanout, Member)>, StoreError> {
         let row = self.cql.row::<MemberRow>(&self.member, (key(group), user.as_str())).await?;
         let Some(row) = row else { return Ok(None) };
         let Some(version) = row.version else { return Ok(None) };
-        Ok(Some((version, row.into_member()?)))
+        Ok(Some((version, rows::fanout(row.fanout)?, row.into_member()?)))
+    }
+
+    /// What these users may see, in their order, and a version of the group at which, or after which, it was so.
+    pub(super) async fn seats(&self, group: GroupId, users: &[UserId]) -> Result<(u64, Vec<Windows>), StoreError> {
+        let read = |part: &[UserId]| {
+            let names: Vec<String> = part.iter().map(UserId::to_string).collect();
+            async move { self.cql.rows::<MemberRow>(&self.members, (key(group), names)).await }
+        };
+        let (mut oldest, mut found) = (None::<i64>, HashMap::new());
+        for row in together(users.chunks(IN_ONE).map(read).collect()).await?.into_iter().flatten() {
+            let version = row.version.unwrap_or(0);
+            oldest = Some(oldest.map_or(version, |oldest| oldest.min(version)));
+            let member = row.into_member()?;
+            found.insert(member.user, member.windows);
+        }
+        let seats = users.iter().map(|user| found.remove(user).unwrap_or_default()).collect();
+        Ok((oldest.unwrap_or(0).cast_unsigned(), seats))
     }
 
     /// The rows of these users, in that order.
@@ -235,12 +292,24 @@ impl GroupTable {
         Ok(found)
     }
 
-    /// The members who are in and see this seq, if it is higher than any that was given out before.
-    pub(in crate::store::cluster) async fn audience(&self, group: GroupId, seq: u64) -> Result<Vec<UserId>, StoreError> {
-        let rows: Vec<(String, Option<WindowsRow>)> = self.cql.paged(&self.audience, (key(group),)).await?;
-        let sees =
-            |row: &(String, Option<WindowsRow>)| row.1.as_ref().is_none_or(|stay| rows::windows(stay.clone()).contains(seq));
-        rows.iter().filter(|row| sees(row)).map(|(user, _)| rows::user_id(user)).collect()
+    /// Who is told of a message under this seq, if it is higher than any that was given out before.
+    pub(in crate::store::cluster) async fn audience(&self, group: GroupId, seq: u64) -> Result<Audience, StoreError> {
+        if self.by_node.with(&group, |known| *known) {
+            let row: Option<(Option<i64>, Option<i8>)> = self.cql.row(&self.fanout, (key(group),)).await?;
+            let version = row.and_then(|(version, _)| version).unwrap_or(0);
+            return Ok(Audience { users: Vec::new(), by_node: Some(version.cast_unsigned()) });
+        }
+        let rows: Vec<AudienceRow> = self.cql.paged(&self.audience, (key(group),)).await?;
+        let Some((version, fanout, ..)) = rows.first() else { return Ok(Audience::default()) };
+        let fanout = rows::fanout(*fanout)?;
+        let by_node = version.map(i64::cast_unsigned).filter(|_| fanout != Fanout::Members);
+        if fanout == Fanout::Nodes {
+            self.by_node.with(&group, |known| *known = true);
+            return Ok(Audience { users: Vec::new(), by_node });
+        }
+        let sees = |stay: &Option<WindowsRow>| stay.as_ref().is_none_or(|stay| rows::windows(stay.clone()).contains(seq));
+        let users = rows.iter().filter(|(.., stay)| sees(stay)).map(|(_, _, user, _)| rows::user_id(user));
+        Ok(Audience { users: users.collect::<Result<_, _>>()?, by_node })
     }
 
     /// Takes an id for a group that is too large to be made at once.

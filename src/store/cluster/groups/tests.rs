@@ -4,21 +4,24 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::growing::Growing;
 use super::table::Next;
 use super::{ClusterGroups, GroupTable};
 use crate::config::ClusterStore;
 use crate::model::{
-    ConversationId, Extent, Group, GroupChange, GroupFields, GroupId, GroupState, GroupStatus, GroupUpdate, Member,
-    MemberStatus, Role, UserId, Windows,
+    ConversationId, Extent, Fanout, Group, GroupChange, GroupFields, GroupId, GroupState, GroupStatus, GroupUpdate, Member,
+    MemberStatus, NodeId, Role, UserId, Windows,
 };
 use crate::store::cluster::conversations::ClusterConversations;
 use crate::store::cluster::cql::{Applied, Cql};
 use crate::store::cluster::extents::Extents;
-use crate::store::cluster::schema;
 use crate::store::cluster::views::{Copied, Views};
+use crate::store::cluster::{LogLimits, push_path, schema};
 use crate::store::{Conversations, GroupRule, Groups, StoreError};
+use crate::telemetry::Metrics;
 
 /// Conversations that have all come this far.
 struct At(u64);
@@ -57,11 +60,20 @@ struct Node {
 impl Node {
     async fn open(config: &ClusterStore) -> Self {
         let cql = Arc::new(Cql::connect(config, Some(&config.cql_keyspace)).await.expect("a session"));
-        let table = Arc::new(GroupTable::open(Arc::clone(&cql)).await.expect("the table"));
+        let table = Arc::new(GroupTable::open(Arc::clone(&cql), config.big_group_members).await.expect("the table"));
         let views = Arc::new(Views::open(Arc::clone(&cql)).await.expect("the table"));
         let extents: Arc<dyn Extents> = Arc::new(At(7));
+        let (metrics, limits) = (Metrics::new().expect("metrics"), LogLimits { entries: 16, ttl_ms: 60_000 });
+        let push = push_path(config, limits, NodeId::from_number(rand::random()), &metrics).await;
+        let (.., group_nodes) = push.expect("Redis answers");
         Self {
-            groups: ClusterGroups::new(cql, Arc::clone(&table), Arc::clone(&views), Arc::clone(&extents)),
+            groups: ClusterGroups::new(
+                cql,
+                (Arc::clone(&table), Arc::clone(&views), Arc::clone(&extents)),
+                group_nodes,
+                Growing::new(),
+                CancellationToken::new(),
+            ),
             conversations: ClusterConversations::new(Arc::clone(&views), Arc::clone(&table), extents),
             table,
             views,
@@ -79,13 +91,14 @@ impl Node {
 
 /// A database that is prepared, or `None` and a line that says what is left out.
 async fn prepared(test: &str) -> Option<ClusterStore> {
-    let Ok(nodes) = std::env::var("NEXO_TEST_CQL") else {
-        assert!(std::env::var_os("NEXO_TEST_ALL").is_none(), "NEXO_TEST_CQL is not set");
-        println!("left out: {test} needs a CQL database: tests/run starts one");
+    let (Ok(nodes), Ok(redis_url)) = (std::env::var("NEXO_TEST_CQL"), std::env::var("NEXO_TEST_REDIS")) else {
+        assert!(std::env::var_os("NEXO_TEST_ALL").is_none(), "NEXO_TEST_CQL or NEXO_TEST_REDIS is not set");
+        println!("left out: {test} needs a CQL database and Redis: tests/run starts them");
         return None;
     };
     let config = ClusterStore {
         cql_nodes: nodes,
+        redis_url,
         cql_keyspace: "nexo_groups".to_owned(),
         cql_replication: "{'class': 'SimpleStrategy', 'replication_factor': 1}".to_owned(),
         ..ClusterStore::default()
@@ -117,6 +130,7 @@ fn founded(count: u64) -> GroupUpdate {
     let owner = members[0].user.clone();
     let group = Group {
         id: GroupId::from_number(rand::random()),
+        fanout: Fanout::default(),
         fields: GroupFields { name: "first".to_owned(), ..GroupFields::default() },
         status: GroupStatus::Normal,
         creator: owner.clone(),
@@ -170,7 +184,7 @@ async fn a_group_larger_than_a_batch_is_made_as_a_whole() {
     assert_eq!(node.groups.members(id, 0, usize::MAX).await.expect("read"), large.members);
     assert_eq!(node.groups.members(id, 100, 7).await.expect("read"), large.members[100..107]);
     let row = node.table.find(id).await.expect("read").expect("a row");
-    assert_eq!(row.big, Some(true));
+    assert_eq!(row.into_group(id).expect("a group").fanout, Fanout::Both);
     for member in [&large.members[0], &large.members[129]] {
         assert_eq!(node.view(&member.user, id).await, (Some(Copied::Right), Some(Windows::whole())));
     }
@@ -217,7 +231,7 @@ async fn a_copy_that_was_not_written_is_mended_by_its_reader() {
     assert_eq!(node.view(&leaves.user, id).await, (Some(Copied::Pending(2)), Some(leaves.windows.clone())));
     assert_eq!(node.view(&leaves.user, id).await, (Some(Copied::Right), Some(leaves.windows.clone())));
     // A late copy of the version before changes nothing.
-    node.views.copy(id, &[&first.members[1]], 1).await.expect("written");
+    node.views.copy((id, Fanout::Members), &[&first.members[1]], 1).await.expect("written");
     assert_eq!(node.view(&leaves.user, id).await, (Some(Copied::Right), Some(leaves.windows)));
 }
 

@@ -10,7 +10,7 @@ use nexo::clock::ManualClock;
 use nexo::config::ClusterStore;
 use nexo::model::{Appended, Caller, CloseReason, ConversationId, Draft, Extent, Message, NodeId, Platform, Stored, UserId};
 use nexo::push::{Bus, ClusterBus, Limits};
-use nexo::store::cluster::{LogLimits, Logs, Nodes, push_path};
+use nexo::store::cluster::{GroupNodes, LogLimits, Logs, Nodes, push_path};
 use nexo::store::{Admit, Groups, Messages, OnCommit, StoreError, Stores};
 use nexo::telemetry::Metrics;
 use tokio::task::JoinHandle;
@@ -55,7 +55,7 @@ impl Deployment {
     }
 
     /// The logs and streams as a node of its own sees them, with logs of `entries`.
-    pub(super) async fn push_path(&self, entries: usize) -> (Logs, Nodes) {
+    pub(super) async fn push_path(&self, entries: usize) -> (Logs, Nodes, GroupNodes) {
         let config = ClusterStore { redis_url: self.url.clone(), ..ClusterStore::default() };
         let limits = LogLimits { entries, ttl_ms: LIMITS.log_ttl_ms };
         let metrics = Metrics::new().expect("metrics");
@@ -69,7 +69,7 @@ impl Deployment {
 
     /// A new node with these bounds.
     pub(super) async fn node_with(&self, limits: Limits) -> Node {
-        let (logs, nodes) = self.push_path(limits.log_entries).await;
+        let (logs, nodes, group_nodes) = self.push_path(limits.log_entries).await;
         let clock = Arc::new(ManualClock::at(now_ms()));
         let metrics = Arc::new(Metrics::new().expect("metrics"));
         let mut stores = Stores::clone(&self.store);
@@ -80,7 +80,8 @@ impl Deployment {
             turn: Arc::clone(&self.turn),
         });
         let id = nodes.own();
-        let started = ClusterBus::start(limits, &stores, (logs.clone(), nodes), clock.clone(), metrics.clone()).await;
+        let started =
+            ClusterBus::start(limits, &stores, (logs.clone(), nodes, group_nodes), clock.clone(), metrics.clone()).await;
         let (bus, tasks) = started.expect("Redis answers");
         let stop = CancellationToken::new();
         let running = tokio::spawn(tasks.run(stop.clone()));

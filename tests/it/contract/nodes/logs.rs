@@ -24,7 +24,7 @@ async fn kept(logs: &Logs, user: &UserId, epoch: u64, first: u64, last: u64) -> 
 
 across_nodes! {
     async fn a_log_begins_with_the_first_connection_and_counts_its_entries(deployment: Deployment) {
-        let (logs, nodes) = deployment.push_path(512).await;
+        let (logs, nodes, _) = deployment.push_path(512).await;
         let (ann, own) = (user_id("ann"), nodes.own());
         assert_eq!(append(&logs, &ann, 1).await, None, "ann is offline and past recovery");
         let begun = logs.join(&ann, (own, 1), 10).await.expect("Redis answers").expect("room");
@@ -47,7 +47,7 @@ across_nodes! {
     }
 
     async fn only_the_newest_entries_are_kept(deployment: Deployment) {
-        let (logs, nodes) = deployment.push_path(5).await;
+        let (logs, nodes, _) = deployment.push_path(5).await;
         let ann = user_id("ann");
         let begun = logs.join(&ann, (nodes.own(), 1), 10).await.expect("Redis answers").expect("room");
         for seq in 1..=12 {
@@ -60,7 +60,7 @@ across_nodes! {
     }
 
     async fn a_user_has_so_many_connections_on_all_nodes_together(deployment: Deployment) {
-        let (logs, _) = deployment.push_path(512).await;
+        let (logs, ..) = deployment.push_path(512).await;
         let (ann, [one, other]) = (user_id("ann"), [1, 2].map(NodeId::from_number));
         assert!(logs.join(&ann, (one, 2), 3).await.expect("Redis answers").is_some());
         assert!(logs.join(&ann, (other, 2), 3).await.expect("Redis answers").is_none());
@@ -72,14 +72,14 @@ across_nodes! {
 
     async fn a_log_that_another_server_wrote_begins_again_and_keeps_its_routes(mut deployment: Deployment) {
         let (ann, own) = (user_id("ann"), NodeId::from_number(1));
-        let (logs, _) = deployment.push_path(512).await;
+        let (logs, ..) = deployment.push_path(512).await;
         let begun = logs.join(&ann, (own, 1), 10).await.expect("Redis answers").expect("room");
         append(&logs, &ann, 1).await.expect("a log");
         deployment.redis.save().await;
         append(&logs, &ann, 2).await.expect("a log, but not in the snapshot");
         deployment.redis.kill9();
         deployment.redis.start_again().await;
-        let (logs, _) = deployment.push_path(512).await;
+        let (logs, ..) = deployment.push_path(512).await;
         assert_eq!(kept(&logs, &ann, begun.id.epoch, 1, 1).await, None, "what is older may lack the newest");
         let logged = append(&logs, &ann, 3).await.expect("a log");
         assert_eq!((logged.id.position, logged.nodes), (1, vec![own]));
@@ -88,7 +88,7 @@ across_nodes! {
     }
 
     async fn letters_come_in_order_and_a_dead_node_gets_none(deployment: Deployment) {
-        let (_, nodes) = deployment.push_path(512).await;
+        let (_, nodes, _) = deployment.push_path(512).await;
         let Ok(Kept::Anew(stream)) = nodes.keep(None).await else { panic!("not begun") };
         let mut reader = nodes.reader().await.expect("Redis answers");
         reader.begin(&stream);
