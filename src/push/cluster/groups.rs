@@ -31,13 +31,13 @@ const COMPARE_ROUNDS: u64 = 10;
 const SIT_ROUNDS: u64 = 20;
 
 impl ClusterBus {
-    /// Has a user take its seats in the large groups that it is in now, and no others. One who was here before is told of what it
-    /// missed by coming late.
+    /// Has a user take its seats in the large groups that it is in now, and no others. One that `moved` while it was here is told
+    /// of what came before it had its seat.
     pub(super) async fn take_seats(
         &self,
         presence: &Arc<Presence<Place>>,
         subscriptions: &[Subscription],
-        was_here: bool,
+        moved: bool,
     ) -> Result<(), StoreError> {
         let by_node = subscriptions.iter().filter(|subscription| subscription.windows.is_open());
         let by_node: Vec<_> = by_node.filter_map(|of| Some((of.conversation.group()?, &of.windows, of.by_node?))).collect();
@@ -47,10 +47,7 @@ impl ClusterBus {
         try_join_all(by_node.into_iter().map(|(group, windows, version)| async move {
             let taken = self.seats.take(group, presence, (windows.clone(), version));
             taken.sat.get_or_try_init(|| self.open_hall(group)).await?;
-            match taken.fresh.filter(|_| was_here) {
-                Some(top) => self.tell_newcomer(presence, (group, windows), top).await,
-                None => Ok(()),
-            }
+            if moved && taken.is_new { self.tell_newcomer(presence, group, windows).await } else { Ok(()) }
         }))
         .await
         .map(drop)
@@ -58,13 +55,13 @@ impl ClusterBus {
 
     /// Reads which groups a user is in, and has it take its seats.
     pub(super) async fn look_at_groups(&self, presence: &Arc<Presence<Place>>) -> Result<(), StoreError> {
-        lock(&presence.state).log.looks(self.roster.clock.steady_ms());
+        let moved = lock(&presence.state).log.looks(self.roster.clock.steady_ms());
         let looked = match self.conversations.subscriptions(&presence.user).await {
-            Ok(subscriptions) => self.take_seats(presence, &subscriptions, true).await,
+            Ok(subscriptions) => self.take_seats(presence, &subscriptions, moved).await,
             Err(error) => Err(error),
         };
         if looked.is_err() {
-            lock(&presence.state).log.must_look();
+            lock(&presence.state).log.must_look(moved);
         }
         looked
     }
@@ -77,12 +74,14 @@ impl ClusterBus {
         Ok(())
     }
 
+    /// Tells a newcomer of everything that its node heard of, or opened the group with, before it had its seat.
     async fn tell_newcomer(
         &self,
         presence: &Arc<Presence<Place>>,
-        (group, windows): (GroupId, &Windows),
-        top: u64,
+        group: GroupId,
+        windows: &Windows,
     ) -> Result<(), StoreError> {
+        let top = self.seats.top(group);
         let after = windows.stays().last().map_or(top, |stay| stay.after);
         if top.saturating_sub(after) > NEWCOMER_MAX {
             self.break_chain(presence, None);

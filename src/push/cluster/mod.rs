@@ -101,8 +101,8 @@ impl ClusterBus {
             }
             Some(Letter::GroupEvent { change }) => self.tell_group_event(&change),
             Some(Letter::Seats { group, version, members }) => self.seats.change(group, version, &members),
-            Some(Letter::Event { event: Event::Seat { .. }, to }) => {
-                to.iter().for_each(|address| self.deliver(&address.user, address.id, Delivery::Seat));
+            Some(Letter::Event { event: Event::Seat { moved, .. }, to }) => {
+                to.iter().for_each(|address| self.deliver(&address.user, address.id, Delivery::Seat { moved }));
             }
             Some(Letter::Event { event: Event::Settings { conversation, muted }, to }) => {
                 for address in to {
@@ -165,7 +165,7 @@ impl ClusterBus {
                 Delivery::Settings { conversation, muted } => {
                     state.set_muted(&conversation, muted, presence.subscribed.initialized());
                 }
-                Delivery::Seat => state.log.must_look(),
+                Delivery::Seat { moved } => state.log.must_look(moved),
                 Delivery::Nothing => {}
             }
         }

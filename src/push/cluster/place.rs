@@ -24,8 +24,11 @@ pub(super) enum Delivery {
         /// Whether it wants none.
         muted: bool,
     },
-    /// The user came into a large group or left it.
-    Seat,
+    /// It is to be looked at in which large groups the user is.
+    Seat {
+        /// Whether it came or went, and not a group that grew.
+        moved: bool,
+    },
     /// Nothing that anybody is to be told.
     Nothing,
 }
@@ -34,7 +37,7 @@ impl Delivery {
     fn size(&self) -> usize {
         match self {
             Self::Parcel { parcel, .. } => parcel.size(),
-            Self::Settings { .. } | Self::Seat | Self::Nothing => FRAME_BYTES,
+            Self::Settings { .. } | Self::Seat { .. } | Self::Nothing => FRAME_BYTES,
         }
     }
 }
@@ -64,6 +67,8 @@ pub(super) struct Place {
     pub(super) groups: BTreeSet<GroupId>,
     /// When it was looked which ones those are; `None` if it has to be.
     looked_ms: Option<i64>,
+    /// Whether the user may have come into one of which it was not told yet.
+    moved: bool,
     /// Whether somebody is about to look after it.
     pub(super) queued: bool,
     /// A random number, by which it is looked after in turn.
@@ -85,6 +90,7 @@ impl Place {
             behind: false,
             groups: BTreeSet::new(),
             looked_ms: Some(now_ms),
+            moved: false,
             queued: false,
             number,
             turn: Arc::default(),
@@ -175,14 +181,17 @@ impl Place {
         self.behind || !self.waiting.is_empty() || self.looked_ms.is_none()
     }
 
-    /// Takes note that it has to be looked in which large groups the user is.
-    pub(super) fn must_look(&mut self) {
+    /// Takes note that it has to be looked in which large groups the user is, since it moved or since one grew.
+    pub(super) fn must_look(&mut self, moved: bool) {
         self.looked_ms = None;
+        self.moved |= moved;
     }
 
-    /// Takes note that this is done now.
-    pub(super) fn looks(&mut self, now_ms: i64) {
-        self.looked_ms = Some(now_ms);
+    /// Takes note that this is done now. Answers whether the user may have come into one of which it was not told: also if nobody
+    /// said that it has to be looked.
+    pub(super) fn looks(&mut self, now_ms: i64) -> bool {
+        let was_asked = self.looked_ms.replace(now_ms).is_none();
+        std::mem::take(&mut self.moved) || !was_asked
     }
 
     /// Whether it has to be looked. Now and then also if nobody said so: whoever should have may have died before.

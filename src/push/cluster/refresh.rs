@@ -170,7 +170,7 @@ impl ClusterBus {
             let mut state = lock(&presence.state);
             for Recorded { id, except, entry } in chunk {
                 let delivery = match (entry, parcels.remove(&id.position)) {
-                    (LogEntry::Event(Event::Seat { .. }), _) => Delivery::Seat,
+                    (LogEntry::Event(Event::Seat { moved, .. }), _) => Delivery::Seat { moved },
                     (LogEntry::Event(Event::Settings { conversation, muted }), _) => {
                         Delivery::Settings { conversation, muted }
                     }

@@ -59,8 +59,8 @@ struct Hall {
 
 /// A seat that was taken.
 pub(super) struct Taken {
-    /// The highest seq that this node knows of, if the user had no seat before.
-    pub(super) fresh: Option<u64>,
+    /// Whether the user had none before.
+    pub(super) is_new: bool,
     /// Set once the other nodes know that this one has members.
     pub(super) sat: Arc<OnceCell<()>>,
 }
@@ -134,11 +134,16 @@ impl Seats {
         let mut halls = lock(&self.halls);
         let hall = halls.entry(group).or_default();
         let known = hall.seats.get(&presence.user).filter(|seat| Arc::ptr_eq(&seat.presence, presence));
-        let fresh = known.is_none().then(|| hall.track.top());
+        let is_new = known.is_none();
         if known.is_none_or(|seat| seat.version <= version) {
             hall.seats.insert(presence.user.clone(), Seat { presence: Arc::clone(presence), windows, version });
         }
-        Taken { fresh, sat: Arc::clone(&hall.sat) }
+        Taken { is_new, sat: Arc::clone(&hall.sat) }
+    }
+
+    /// The highest seq of a group that this node knows of.
+    pub(super) fn top(&self, group: GroupId) -> u64 {
+        self.hall(group, |hall| hall.track.top()).unwrap_or(0)
     }
 
     /// Takes a user's seats away but those in `kept`; a group without any is forgotten.

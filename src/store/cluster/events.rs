@@ -37,10 +37,12 @@ pub enum Event {
     },
     /// A group changed.
     Group(Arc<GroupChange>),
-    /// The user came into a group whose messages come by node, or left it: for its nodes, not for its clients.
+    /// The messages of a group come by node to this user from now on: for its nodes, not for its clients.
     Seat {
         /// Which group.
         group: GroupId,
+        /// Whether the user came or went, and not the group that grew: then nobody told it what was on its way.
+        moved: bool,
     },
     /// The user wants pushes of a conversation, or wants none: for its nodes, not for its clients.
     Settings {
@@ -57,7 +59,7 @@ pub(super) enum EventRow<'a> {
     Read { conversation: Cow<'a, str>, read_seq: u64 },
     Group { group: u64, change: Cow<'a, str>, operator: &'a str, users: Vec<&'a str> },
     Settings { conversation: Cow<'a, str>, muted: bool },
-    Seat { group: u64 },
+    Seat { group: u64, moved: bool },
 }
 
 impl<'a> EventRow<'a> {
@@ -72,7 +74,7 @@ impl<'a> EventRow<'a> {
                 operator: change.operator.as_str(),
                 users: change.users.iter().map(UserId::as_str).collect(),
             },
-            Event::Seat { group } => Self::Seat { group: group.number() },
+            Event::Seat { group, moved } => Self::Seat { group: group.number(), moved: *moved },
             Event::Settings { conversation, muted } => {
                 Self::Settings { conversation: conversation.to_string().into(), muted: *muted }
             }
@@ -90,7 +92,7 @@ impl<'a> EventRow<'a> {
                 operator: UserId::parse(operator)?,
                 users: users.into_iter().map(UserId::parse).collect::<Option<_>>()?,
             })),
-            Self::Seat { group } => Event::Seat { group: GroupId::from_number(group) },
+            Self::Seat { group, moved } => Event::Seat { group: GroupId::from_number(group), moved },
             Self::Settings { conversation, muted } => {
                 Event::Settings { conversation: ConversationId::parse(&conversation)?, muted }
             }
@@ -160,7 +162,7 @@ mod tests {
             LogEntry::Event(Event::Read { conversation: conversation.clone(), read_seq: 7 }),
             LogEntry::Event(Event::Group(Arc::new(change))),
             LogEntry::Event(Event::Settings { conversation, muted: true }),
-            LogEntry::Event(Event::Seat { group: GroupId::from_number(1) }),
+            LogEntry::Event(Event::Seat { group: GroupId::from_number(1), moved: true }),
         ];
         for entry in entries {
             for except in [None, Some(Platform::Web)] {

@@ -70,13 +70,14 @@ impl GroupNodes {
         let group = update.group.id;
         let members = update.members.iter().map(|member| (member.user.clone(), member.windows.clone())).collect();
         self.tell(&self.of(group).await?, &Letter::Seats { group, version, members }).await?;
-        self.seat(group, moved).await.map(drop)
+        self.seat(group, moved, true).await.map(drop)
     }
 
-    /// Has the nodes of these users look at which groups they are in. Answers how many nodes may not have heard of it before they
-    /// look at the users' logs.
-    pub(super) async fn seat(&self, group: GroupId, users: &[UserId]) -> Result<usize, StoreError> {
-        let (event, entry) = (Event::Seat { group }, LogEntry::Event(Event::Seat { group }));
+    /// Has the nodes of these users look at which groups they are in, since they `moved` or since the group grew. Answers how many
+    /// nodes may not have heard of it before they look at the users' logs.
+    pub(super) async fn seat(&self, group: GroupId, users: &[UserId], moved: bool) -> Result<usize, StoreError> {
+        let event = Event::Seat { group, moved };
+        let entry = LogEntry::Event(event.clone());
         let appends = users.iter().map(|user| self.logs.append(user, &entry, None)).collect();
         let mut addressed: BTreeMap<NodeId, Vec<Address>> = BTreeMap::new();
         for Logged { user, id, nodes } in together(appends).await?.into_iter().flatten() {

@@ -121,7 +121,7 @@ impl Changes {
             after = last.id;
             let users: Vec<UserId> = page.iter().map(|member| member.user.clone()).collect();
             together(users.iter().map(|user| self.views.set_by_node(user, group)).collect()).await?;
-            untold += self.group_nodes.seat(group, &users).await?;
+            untold += self.group_nodes.seat(group, &users, false).await?;
         }
     }
 }
