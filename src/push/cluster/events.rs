@@ -9,7 +9,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 
 use super::ClusterBus;
-use crate::model::{ConversationId, Fanout, GroupId, Logged, Platform, UserId};
+use crate::model::{ConversationId, GroupChange, GroupId, Logged, Platform, UserId};
 use crate::store::StoreError;
 use crate::store::cluster::{Event, Letter, LogEntry};
 use crate::telemetry::Metrics;
@@ -40,8 +40,10 @@ pub(super) struct Job {
 pub(super) enum Recipients {
     /// A user, but for one platform.
     User(UserId, Option<Platform>),
-    /// The members of a group, and those who perhaps no longer are, whose messages come so.
-    Members(GroupId, Vec<UserId>, Fanout),
+    /// The members of a group, and those who perhaps no longer are.
+    Members(GroupId, Vec<UserId>),
+    /// The nodes of a large group, and those to whom this change was done, through their logs.
+    Nodes(Arc<GroupChange>),
 }
 
 /// The queues.
@@ -86,14 +88,12 @@ impl ClusterBus {
     async fn write_down(&self, event: Event, to: Recipients) -> Result<(), StoreError> {
         let (users, except) = match to {
             Recipients::User(user, except) => (vec![user], except),
-            Recipients::Members(group, changed, Fanout::Nodes) => {
-                if let Event::Group(change) = &event {
-                    let letter = Letter::GroupEvent { change: Arc::clone(change) };
-                    self.group_nodes.tell(&self.group_nodes.of(group).await?, &letter).await?;
-                }
-                (changed, None)
+            Recipients::Members(group, changed) => (self.members_and(group, changed).await?, None),
+            Recipients::Nodes(change) => {
+                let letter = Letter::GroupEvent { change: Arc::clone(&change) };
+                self.group_nodes.tell(&self.group_nodes.of(change.group).await?, &letter).await?;
+                (change.users.clone(), None)
             }
-            Recipients::Members(group, changed, _) => (self.members_and(group, changed).await?, None),
         };
         let entry = LogEntry::Event(event.clone());
         // Boxed in a list: the compiler does not see through a stream of borrowing futures.

@@ -27,7 +27,8 @@ use super::roster::Roster;
 use super::sweep::Swept;
 use crate::clock::Clock;
 use crate::model::{
-    Caller, CloseReason, Conversation, ConversationId, GroupUpdate, Platform, Push, PushId, ReceiveOption, Stored, UserId,
+    Caller, CloseReason, Conversation, ConversationId, Fanout, GroupUpdate, Platform, Push, PushId, ReceiveOption, Stored,
+    UserId,
 };
 use crate::store::cluster::{Address, Event, GroupNodes, Letter, Logs, Nodes};
 use crate::store::{Conversations, Groups, Messages, StoreError, Stores};
@@ -236,8 +237,12 @@ impl Bus for ClusterBus {
     fn group_changed(&self, update: &GroupUpdate) {
         let conversation = ConversationId::Group(update.group.id);
         let changed = update.members.iter().map(|member| member.user.clone()).chain(update.change.users.iter().cloned());
-        let to = Recipients::Members(update.group.id, changed.collect(), update.group.fanout);
-        self.events.hand_over(&conversation, Job { event: Event::Group(Arc::new(update.change.clone())), to });
+        let change = Arc::new(update.change.clone());
+        let to = match update.group.fanout {
+            Fanout::Nodes => Recipients::Nodes(Arc::clone(&change)),
+            Fanout::Members | Fanout::Both => Recipients::Members(update.group.id, changed.collect()),
+        };
+        self.events.hand_over(&conversation, Job { event: Event::Group(change), to });
     }
 
     fn settings_changed(&self, user: &UserId, conversation: &Conversation) {

@@ -41,6 +41,8 @@ struct Seat {
 struct Track {
     /// All of them up to here; `None` until the conversation was looked at.
     done: Option<u64>,
+    /// Whether that was looked at once more since the other nodes know of this one.
+    is_compared: bool,
     ahead: BTreeSet<u64>,
 }
 
@@ -246,6 +248,7 @@ impl Seats {
                 hall.track.done = Some(max_seq);
                 hall.track.ahead = hall.track.ahead.split_off(&(max_seq + 1));
             }
+            hall.track.is_compared = true;
         });
     }
 
@@ -260,6 +263,7 @@ impl Seats {
 
     /// All groups, each with whether it is to be compared before its time.
     pub(super) fn groups(&self) -> Vec<(GroupId, bool)> {
-        lock(&self.halls).iter().map(|(group, hall)| (*group, hall.track.ahead.len() > AHEAD_MAX)).collect()
+        let is_early = |track: &Track| !track.is_compared || track.ahead.len() > AHEAD_MAX;
+        lock(&self.halls).iter().map(|(group, hall)| (*group, is_early(&hall.track))).collect()
     }
 }

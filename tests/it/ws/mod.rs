@@ -5,6 +5,7 @@ mod events;
 mod frames;
 mod handshake;
 mod hostile;
+mod large_groups;
 mod pages;
 mod push;
 mod recovery;

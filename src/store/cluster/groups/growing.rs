@@ -36,13 +36,16 @@ const PAGE: usize = 1_000;
 #[derive(Clone)]
 pub(in crate::store::cluster) struct Growing {
     groups: mpsc::Sender<(GroupId, Duration)>,
-    known: Arc<Mutex<HashSet<GroupId>>>,
+    known: Known,
 }
+
+/// The groups that somebody brings, or will bring after this patience.
+type Known = Arc<Mutex<HashSet<(GroupId, Duration)>>>;
 
 /// Where they come out.
 pub(in crate::store::cluster) struct Grown {
     groups: mpsc::Receiver<(GroupId, Duration)>,
-    known: Arc<Mutex<HashSet<GroupId>>>,
+    known: Known,
 }
 
 impl Growing {
@@ -65,8 +68,9 @@ impl Growing {
 
     fn put(&self, group: GroupId, patience: Duration) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known.contains(&group) && self.groups.try_send((group, patience)).is_ok() {
-            known.insert(group);
+        let is_known = [Duration::ZERO, patience].iter().any(|patience| known.contains(&(group, *patience)));
+        if !is_known && self.groups.try_send((group, patience)).is_ok() {
+            known.insert((group, patience));
         }
     }
 }
@@ -77,7 +81,7 @@ pub(super) async fn run(changes: Arc<Changes>, mut grown: Grown, stop: Cancellat
         let (changes, known, stop) = (Arc::clone(&changes), Arc::clone(&grown.known), stop.clone());
         tokio::spawn(async move {
             stop.run_until_cancelled(bring(&changes, group, patience)).await;
-            known.lock().unwrap_or_else(PoisonError::into_inner).remove(&group);
+            known.lock().unwrap_or_else(PoisonError::into_inner).remove(&(group, patience));
         });
     }
 }
