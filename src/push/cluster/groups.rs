@@ -11,7 +11,7 @@ use futures_util::future::{join_all, try_join_all};
 
 use super::seats::{Next, Offered, Told};
 use super::{ClusterBus, Place};
-use crate::model::{ConversationId, GroupChange, GroupId, Platform, Push, Windows};
+use crate::model::{ConversationId, GroupChange, GroupId, Message, Platform, Push, Windows};
 use crate::push::connection::{Parcel, lock};
 use crate::push::presence::{Audience, Presence};
 use crate::store::{StoreError, Subscription};
@@ -87,7 +87,11 @@ impl ClusterBus {
             self.break_chain(presence, None);
             return Ok(());
         }
-        for message in self.messages.at(&ConversationId::Group(group), after + 1, top).await? {
+        let messages = self.messages.at(&ConversationId::Group(group), after + 1, top).await?;
+        // It may have left again, before some of them were sent.
+        let (_, seats) = self.groups.seats(group, std::slice::from_ref(&presence.user)).await?;
+        let sees = |message: &Arc<Message>| seats.iter().any(|windows| windows.contains(message.seq));
+        for message in messages.into_iter().filter(sees) {
             self.tell_members(&Told { message, origin: None, version: 0 }, &[Arc::clone(presence)]);
         }
         Ok(())

@@ -4,6 +4,8 @@
 //! delivers to a user strictly in the order of the user's log ([`place`]), and reads from the log what did not come. So a lost
 //! letter, a stream that was trimmed or a lease that lapsed costs seconds; and a log that was lost closes the user's connections,
 //! whose clients recover from the store.
+//!
+//! Messages of large groups are in no log: they come once for each node ([`groups`]), which knows its members ([`seats`]).
 
 mod attach;
 mod events;

@@ -267,3 +267,6 @@ impl Seats {
         lock(&self.halls).iter().map(|(group, hall)| (*group, is_early(&hall.track))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
