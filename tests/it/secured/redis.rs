@@ -12,7 +12,7 @@ use crate::support::services::{Need, needs};
 use crate::support::*;
 
 /// What docs/cluster.md grants to the user of the nodes: the smallest set that leaves no refusal in the server's ACL log.
-const RIGHTS: &str = "+ping +info +client|id +function|load +fcall +time +get +set +del +pexpire +hget +hmget +hset +hdel \
+const RIGHTS: &str = "+ping +info +client|id +function|load +fcall +time +get +set +del +pexpire +hget +hgetall +hmget +hset +hdel \
     +hexists +xadd +xread +xrange";
 
 /// What nodes send besides calls of Functions. The client library asks for the id of each connection.
@@ -45,7 +45,7 @@ impl Secured {
     fn node(&self, scheme: &str, user: &str) -> Launch {
         let redis_url = format!("{scheme}://{user}@{}", self.server.address());
         let launch = Launch::node(&ClusterStore { redis_url, ..self.shared.clone() });
-        launch.set("store", "redis_ca_file", &self.authority.file())
+        launch.set("store", "redis_ca_file", &self.authority.file()).set("store", "big_group_members", "1")
     }
 
     /// What was asked of the server and refused.

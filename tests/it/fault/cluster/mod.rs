@@ -17,6 +17,7 @@ mod talk;
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Runs one fault at a time, if they are asked for.
 fn run(test: impl Future<Output = ()>) {
@@ -25,5 +26,5 @@ fn run(test: impl Future<Output = ()>) {
         return;
     }
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    super::run(test);
+    super::run_for(Duration::from_secs(600), test);
 }
