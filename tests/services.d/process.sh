@@ -59,7 +59,9 @@ launch() {
   shift
   (
     cd "$home" || exit
-    identify "$BASHPID" >pid
+    # In one step, or `await` could find it empty.
+    identify "$BASHPID" >pid.new
+    mv pid.new pid
     exec setsid "$@" </dev/null >>log 2>&1 {lock}>&-
   ) &
 }
