@@ -6,9 +6,6 @@ use super::cql::{Applied, Kind, SharedCql};
 use super::seqs::{Blocks, Change, Gaps, Head, Settlement};
 use crate::store::StoreError;
 
-/// The most gaps that one settlement writes in a batch, which must stay small.
-const GAPS_MAX: usize = 200;
-
 /// The table and its statements.
 pub(super) struct Authority {
     cql: SharedCql,
@@ -101,12 +98,9 @@ impl Authority {
         Ok(outcome(self.cql.lwt(&self.change, (a, b, c, d, e, f, g, h, i, j)).await?))
     }
 
-    /// Applies a settlement; `None` if its outcome is unknown.
+    /// Applies a settlement, whose gaps are few enough for a batch; `None` if its outcome is unknown.
     pub(super) async fn settle(&self, conversation: &str, settlement: &Settlement) -> Result<Option<bool>, StoreError> {
         let Settlement { from, to, fence, gaps } = settlement;
-        if gaps.len() > GAPS_MAX {
-            return Err(StoreError::Unavailable(format!("{conversation} has {} gaps to settle at once", gaps.len())));
-        }
         let settle = (column(*to), conversation, column(*from), column(*fence));
         if gaps.is_empty() {
             return Ok(outcome(self.cql.lwt(&self.settle, settle).await?));

@@ -103,7 +103,7 @@ impl Sequencer {
             SettleAsk::Resolve { upto, keep } => {
                 let unfinished = self.claims.resolve(conversation, upto, &keep).await?;
                 self.tell_late(conversation, &unfinished).await?;
-                SettleAnswer::Failed
+                SettleAnswer::Resolved
             }
         })
     }

@@ -24,7 +24,8 @@ fn untagged(id: &MsgId) -> MsgId {
 
 impl Settle {
     pub(super) fn new(world: &World, node: usize) -> Self {
-        let settling = Settling::start(world.deadline_ms(), world.now(node));
+        // As few gaps at once as walks are short.
+        let settling = Settling::start(world.deadline_ms(), world.now(node)).in_steps_of(1);
         Self { node, settling, ask: SettleAsk::Blocks, until_ms: None, before: None }
     }
 
@@ -86,7 +87,7 @@ impl Settle {
                 let args: Vec<String> = std::iter::once(upto.to_string()).chain(seqs).collect();
                 let answer = world.redis(self.node, "resolve", &ids.iter().collect::<Vec<_>>(), &args);
                 world.tell(|| format!("n{} resolves {args:?}: {answer:?}", self.node));
-                return Some(SettleAnswer::Failed);
+                return Some(answer.map_or(SettleAnswer::Failed, |_| SettleAnswer::Resolved));
             }
         })
     }

@@ -2,6 +2,9 @@
 
 use super::{Blocks, Closed, MsgId, Now, Plan, Row, Settlement, Tried, Watch};
 
+/// The most gaps of one settlement: it is one batch, which must stay below 50 KiB, and a gap takes up to 200 bytes of it.
+const GAPS_MAX: usize = 200;
+
 /// An operation that settling asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SettleAsk {
@@ -46,6 +49,7 @@ pub enum SettleAnswer {
     Tried(Vec<Tried>),
     WrittenIds,
     Applied,
+    Resolved,
     /// No answer, or another one was first. Whoever meets what is left settles it.
     Failed,
 }
@@ -78,8 +82,13 @@ pub struct Settling {
     /// The fence and the count that `close` gave, before the pause.
     watched: Option<(u64, u64)>,
     look: Look,
+    /// Up to where this look goes.
+    last: u64,
+    /// Up to where this step goes: no further than one batch can say.
     upto: u64,
+    gaps_max: usize,
     rows: Vec<Row>,
+    tried: Vec<Tried>,
     plan: Plan,
 }
 
@@ -92,10 +101,18 @@ impl Settling {
             blocks: Blocks::default(),
             watched: None,
             look: Look::Deciding,
+            last: 0,
             upto: 0,
+            gaps_max: GAPS_MAX,
             rows: Vec::new(),
+            tried: Vec::new(),
             plan: Plan::default(),
         }
+    }
+
+    /// The same with at most so many gaps in a settlement.
+    pub fn in_steps_of(self, gaps_max: usize) -> Self {
+        Self { gaps_max, ..self }
     }
 
     /// Goes on with the answer to what was asked for last.
@@ -106,12 +123,19 @@ impl Settling {
             SettleAnswer::Closed(Closed::Open(upto)) => self.look(Look::Deciding, self.blocks.head.settled + 1, upto),
             SettleAnswer::Closed(Closed::Stale(low, upto)) => self.look(Look::Settled, low, upto),
             SettleAnswer::Paused if self.watched.is_some() => SettleStep::Ask(SettleAsk::Blocks),
-            SettleAnswer::Paused => self.look(Look::Deciding, self.blocks.head.settled + 1, self.upto),
+            SettleAnswer::Paused => self.look(Look::Deciding, self.blocks.head.settled + 1, self.last),
             SettleAnswer::Rows(rows) => self.rows(rows),
-            SettleAnswer::Tried(tried) => self.decide(&tried),
+            SettleAnswer::Tried(tried) => {
+                self.tried = tried;
+                self.decide()
+            }
             SettleAnswer::WrittenIds => self.ids_written(),
             SettleAnswer::Applied => self.resolve(),
-            SettleAnswer::Closed(Closed::Nothing | Closed::Watch(_)) | SettleAnswer::Failed => SettleStep::Done,
+            // What is left was looked at with the rest, and nobody else has settled since: that was a condition.
+            SettleAnswer::Resolved if self.look == Look::Deciding && self.upto < self.last => self.decide(),
+            SettleAnswer::Closed(Closed::Nothing | Closed::Watch(_)) | SettleAnswer::Resolved | SettleAnswer::Failed => {
+                SettleStep::Done
+            }
         }
     }
 
@@ -148,7 +172,7 @@ impl Settling {
 
     fn look(&mut self, look: Look, first: u64, upto: u64) -> SettleStep {
         self.look = look;
-        self.upto = upto;
+        self.last = upto;
         SettleStep::Ask(SettleAsk::Rows(first, upto))
     }
 
@@ -158,7 +182,7 @@ impl Settling {
             Look::First => SettleStep::Ask(SettleAsk::WriteIds(places().collect())),
             Look::Settled => {
                 let keep = places().filter(|(seq, _)| !self.blocks.gaps.hold(*seq)).collect();
-                SettleStep::Ask(SettleAsk::Resolve { upto: self.upto, keep })
+                SettleStep::Ask(SettleAsk::Resolve { upto: self.last, keep })
             }
             Look::Deciding => {
                 let ids = rows.iter().map(|row| row.id.clone()).collect();
@@ -168,8 +192,10 @@ impl Settling {
         }
     }
 
-    fn decide(&mut self, tried: &[Tried]) -> SettleStep {
-        self.plan = Plan::new((self.blocks.head.settled + 1, self.upto), &self.rows, tried, &self.blocks.gaps);
+    fn decide(&mut self) -> SettleStep {
+        let range = (self.blocks.head.settled + 1, self.last);
+        self.plan = Plan::new(range, &self.rows, &self.tried, &self.blocks.gaps, self.gaps_max);
+        self.upto = self.plan.to;
         // Before the change: once it is settled, a send that looks the id up must find it.
         SettleStep::Ask(SettleAsk::WriteIds(self.plan.keep.clone()))
     }
@@ -186,6 +212,70 @@ impl Settling {
     }
 
     fn resolve(&mut self) -> SettleStep {
+        self.blocks.head.settled = self.upto;
+        self.plan.gaps.iter().for_each(|&gap| self.blocks.gaps.add(gap));
         SettleStep::Ask(SettleAsk::Resolve { upto: self.upto, keep: self.plan.keep.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Gaps, Head};
+    use super::*;
+
+    const NOW: Now = Now { mono_ms: 0, wall_ms: 0 };
+    const LAST: u64 = 1_001;
+
+    /// Every other seq is a message.
+    fn messages() -> Vec<Row> {
+        let row = |seq: u64| Row { seq, id: format!("m{seq}").into(), send_at_ms: 0, body: "".into() };
+        (1..=LAST).filter(|seq| seq % 2 == 0).map(row).collect()
+    }
+
+    /// What a settling of these rows, which nobody finished, asks to be applied and resolved.
+    fn settled(rows: &[Row]) -> (Vec<Settlement>, Vec<(u64, MsgId)>) {
+        let (mut settling, mut watch) = (Settling::start(3_000, NOW), Watch::default());
+        let (mut settlements, mut resolved): (Vec<Settlement>, Vec<_>) = (Vec::new(), Vec::new());
+        let mut ask = SettleAsk::Blocks;
+        loop {
+            let answer = match ask {
+                SettleAsk::Blocks => {
+                    let head = Head { ceiling: LAST, fence: 1, ..Head::default() };
+                    SettleAnswer::Blocks(Blocks { head, gaps: Gaps::default() })
+                }
+                SettleAsk::Close { .. } => SettleAnswer::Closed(Closed::Open(LAST)),
+                SettleAsk::Pause(_) => SettleAnswer::Paused,
+                SettleAsk::Rows(first, last) => {
+                    let inside = rows.iter().filter(|row| (first..=last).contains(&row.seq));
+                    SettleAnswer::Rows(inside.cloned().collect())
+                }
+                SettleAsk::Tried(_) => SettleAnswer::Tried(Vec::new()),
+                SettleAsk::WriteIds(_) => SettleAnswer::WrittenIds,
+                SettleAsk::Apply(settlement) => {
+                    let settled = settlements.last().map_or(0, |settlement| settlement.to);
+                    assert!(settlement.from == settled && settlement.to > settled, "{settlement:?} after {settled}");
+                    settlements.push(settlement);
+                    SettleAnswer::Applied
+                }
+                SettleAsk::Resolve { upto, keep } => {
+                    assert_eq!(settlements.last().map(|settlement| settlement.to), Some(upto));
+                    resolved.extend(keep);
+                    SettleAnswer::Resolved
+                }
+            };
+            ask = match settling.next(answer, &mut watch, NOW) {
+                SettleStep::Ask(ask) => ask,
+                SettleStep::Done => return (settlements, resolved),
+            };
+        }
+    }
+
+    #[test]
+    fn more_gaps_than_a_batch_may_have_are_settled_in_steps() {
+        let rows = messages();
+        let (settlements, resolved) = settled(&rows);
+        assert_eq!(settlements.iter().map(|settlement| settlement.gaps.len()).collect::<Vec<_>>(), [200, 200, 101]);
+        assert_eq!(settlements.iter().map(|settlement| settlement.to).collect::<Vec<_>>(), [400, 800, LAST]);
+        assert_eq!(resolved, rows.into_iter().map(|row| (row.seq, row.id)).collect::<Vec<_>>());
     }
 }
