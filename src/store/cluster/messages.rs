@@ -11,7 +11,9 @@ use super::extents::Extents;
 use super::groups::Audience;
 use super::message_rows::{body, msg_id};
 use super::places::SharedPlaces;
-use super::seqs::{Claimed, Gaps, Granted, Head, MsgId, Need, Send as Sending, SendAnswer, SendAsk, SendOutcome, SendStep};
+use super::seqs::{
+    Claimed, Gaps, Granted, Head, MsgId, Need, Part, Send as Sending, SendAnswer, SendAsk, SendOutcome, SendStep,
+};
 use super::sequencer::Sequencer;
 use super::tokens::{Admitted, SharedTokens};
 use crate::error::Code;
@@ -46,10 +48,8 @@ struct Attempt {
     id: MsgId,
     body: MsgId,
     ticket: String,
-    /// Whether the claim was this attempt's own, and not found pending.
-    claimed_new: bool,
-    /// What `finish` said: whether this attempt was the one that finished the claim.
-    finished: Option<bool>,
+    /// What this attempt, of several at once, has done.
+    part: Part,
     /// When the message was sent, by the claim.
     send_at_ms: u64,
     /// Who is told.
@@ -105,8 +105,7 @@ impl Attempt {
             ticket: ticket_word(),
             store,
             draft,
-            claimed_new: false,
-            finished: None,
+            part: Part::default(),
             send_at_ms: 0,
             audience: Audience::default(),
             logged: Vec::new(),
@@ -211,7 +210,7 @@ impl Attempt {
         let sequencer = &self.store.sequencer;
         let of = ClaimOf { id: &self.id, body: &self.body, known, candidate, settled };
         let (claimed, new) = sequencer.claims.claim(&self.conversation, of, &self.ticket).await?;
-        self.claimed_new |= new;
+        self.part.claims(&claimed, new);
         if let Claimed::Claim { ahead: Some(need), .. } = claimed {
             let (sequencer, conversation, ticket) = (Arc::clone(sequencer), self.conversation.clone(), self.ticket.clone());
             // Beside the send: the next one finds it there.
@@ -255,21 +254,21 @@ impl Attempt {
         let Sequencer { claims, told, .. } = &*self.store.sequencer;
         let by_node = self.audience.by_node;
         let finish = claims.finish(&self.conversation, (seq, &self.id), by_node.is_some());
-        let nodes = if self.claimed_new {
+        let finished = if self.part.is_own() {
             let (finished, logged) = join(finish, self.log(seq)).await;
             self.logged = logged;
-            let (finished, nodes) = finished?;
-            self.finished = Some(finished);
-            nodes
+            self.part.finishes(finished.as_ref().ok().map(|(first, _)| *first));
+            finished
         } else {
-            let (finished, nodes) = finish.await?;
-            self.finished = Some(finished);
-            if !finished {
+            let finished = finish.await;
+            self.part.finishes(finished.as_ref().ok().map(|(first, _)| *first));
+            if !self.part.is_new() {
                 return Ok(SendAnswer::Finished);
             }
             self.logged = self.log(seq).await;
-            nodes
+            finished
         };
+        let (_, nodes) = finished?;
         if let Some(version) = by_node {
             let message = self.message(seq, self.send_at_ms);
             told.tell_nodes(&nodes, message, Some(self.draft.caller.platform), version).await;
@@ -300,7 +299,7 @@ impl Attempt {
     async fn ended(&self, outcome: SendOutcome) -> Result<Appended, StoreError> {
         let sequencer = &self.store.sequencer;
         match outcome {
-            SendOutcome::Stored { seq, send_at_ms } if self.is_new() => {
+            SendOutcome::Stored { seq, send_at_ms } if self.part.is_new() => {
                 sequencer.sent(&self.conversation);
                 Ok(Appended::New(Arc::new(self.message(seq, send_at_ms))))
             }
@@ -319,11 +318,6 @@ impl Attempt {
                 Err(StoreError::TimedOut)
             }
         }
-    }
-
-    /// Whether it was this attempt that stored the message. Of several at once, the one whose `finish` came first.
-    fn is_new(&self) -> bool {
-        self.finished.unwrap_or(self.claimed_new)
     }
 }
 

@@ -20,6 +20,7 @@
 
 mod blocks;
 mod grant;
+mod part;
 mod plan;
 mod read;
 mod replies;
@@ -29,6 +30,7 @@ mod watch;
 
 pub use blocks::{Blocks, Change, Gaps, Head, Need, Settlement, Stamp};
 pub use grant::{Granted, Granting, GrantingStep};
+pub use part::Part;
 pub use plan::{Plan, Row, Tried};
 pub use read::{shown, visible, wants_fence};
 pub use replies::{Claimed, Closed, Peeked};
