@@ -20,6 +20,7 @@ pub(super) struct ClaimOf<'a> {
     pub(super) known: u64,
     pub(super) candidate: u64,
     pub(super) settled: u64,
+    pub(super) floor: u64,
 }
 
 /// What a key said of itself.
@@ -42,9 +43,9 @@ impl Claims {
         ticket: &str,
     ) -> Result<(Claimed, bool), StoreError> {
         let keys = vec![self.seq_key(conversation), self.claim_key(conversation, of.id)];
-        let numbers = [of.known, of.candidate, of.settled].map(|number| number.to_string());
-        let [known, candidate, settled] = numbers;
-        let arguments = vec![of.id.to_string(), of.body.to_string(), known, candidate, settled, ticket.to_owned()];
+        let numbers = [of.known, of.candidate, of.settled, of.floor].map(|number| number.to_string());
+        let [known, candidate, settled, floor] = numbers;
+        let arguments = vec![of.id.to_string(), of.body.to_string(), known, candidate, settled, ticket.to_owned(), floor];
         let words = self.redis.call((&SEQS, "claim"), keys, arguments).await?;
         let new = words.first().is_some_and(|word| word == "new");
         Claimed::parse(&words).map(|claimed| (claimed, new)).ok_or_else(|| strange("claim", &words))

@@ -222,6 +222,8 @@ local function claim_next(key, ask_for, now)
     local need = ask(key, ask_for.ticket, now)
     return need and { 'need', unpack(need) } or { 'wait' }
   end
+  -- The sender saw, or sent, what another copy of this key gave out: is there a higher fence?
+  if key.next <= ask_for.floor then return { 'behind', int(key.fence) } end -- guard: floor
   local sent = now
   sent = math.max(sent, key.send_at) -- guard: order
   put(key, 'send_at', sent)
@@ -237,9 +239,9 @@ local function claim_next(key, ask_for, now)
   return answer
 end
 
--- claim id body known_fence candidate settled ticket
+-- claim id body known_fence candidate settled ticket floor: a seq that is given now is above the floor.
 local function claim(keys, args)
-  local ask_for = { id = args[1], body = args[2], known = tonumber(args[3]), ticket = args[6] }
+  local ask_for = { id = args[1], body = args[2], known = tonumber(args[3]), ticket = args[6], floor = tonumber(args[7]) }
   ask_for.candidate, ask_for.settled = tonumber(args[4]), tonumber(args[5])
   local now, key = now_ms(), read(keys[1])
   if key.foreign then begin(key) end

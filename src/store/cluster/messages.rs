@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::{join, try_join, try_join3};
+use futures_util::FutureExt;
+use futures_util::future::{OptionFuture, join, try_join, try_join3};
 
 use super::claims::ClaimOf;
 use super::extents::Extents;
 use super::groups::Audience;
 use super::message_rows::{body, msg_id};
 use super::places::SharedPlaces;
-use super::seqs::{
-    Claimed, Gaps, Granted, Head, MsgId, Need, Part, Send as Sending, SendAnswer, SendAsk, SendOutcome, SendStep,
-};
+use super::seqs::{Claimed, Gaps, Granted, MsgId, Need, Part, Send as Sending, SendAnswer, SendAsk, SendOutcome, SendStep};
 use super::sequencer::Sequencer;
 use super::tokens::{Admitted, SharedTokens};
 use crate::error::Code;
@@ -117,10 +116,10 @@ impl Attempt {
         let (deadline_ms, now) = (sequencer.deadline_ms, sequencer.now());
         let body = Arc::clone(&self.body);
         let (mut send, ask) = sequencer.watch(&self.conversation, |watch| Sending::start(body, deadline_ms, watch, now));
-        let SendAsk::LookUp { head } = ask else {
+        let SendAsk::LookUp { head, floor } = ask else {
             return Err(StoreError::Unavailable("a send begins elsewhere".to_owned()));
         };
-        let (allowed, (mut answer, elsewhere)) = try_join(self.allowed(admit), self.look_up(head)).await?;
+        let (allowed, (mut answer, elsewhere)) = try_join(self.allowed(admit), self.look_up((head, floor))).await?;
         let (fresh, allowed) = match allowed {
             Some(_) if elsewhere => return Ok(Appended::OtherBody),
             Some(allowed) => allowed,
@@ -158,16 +157,15 @@ impl Attempt {
         })
     }
 
-    /// The seqs at which the id was tried here, with the head if it is wanted; and whether it is stored in another conversation.
-    async fn look_up(&self, head: bool) -> Result<(SendAnswer, bool), StoreError> {
+    /// The seqs at which the id was tried here, with head and floor if they are wanted; and whether it is stored in another
+    /// conversation.
+    async fn look_up(&self, (head, floor): (bool, bool)) -> Result<(SendAnswer, bool), StoreError> {
         let Sequencer { rows, authority, .. } = &*self.store.sequencer;
-        let head = async {
-            match head {
-                true => authority.head(&self.conversation).await.map(Some),
-                false => Ok::<Option<Head>, StoreError>(None),
-            }
-        };
-        let (tried, head) = try_join(rows.tried(&self.id), head).await?;
+        let Draft { caller, conversation, .. } = &self.draft;
+        let head = OptionFuture::from(head.then(|| authority.head(&self.conversation)));
+        let floor = OptionFuture::from(floor.then(|| self.store.places.read_seq(&caller.user, conversation)));
+        let (head, floor) = (head.map(Option::transpose), floor.map(Option::transpose));
+        let (tried, head, floor) = try_join3(rows.tried(&self.id), head, floor).await?;
         let (here, others): (Vec<_>, Vec<_>) = tried.into_iter().partition(|(place, _)| *place == self.conversation);
         let mut elsewhere = false;
         for (place, seq) in others {
@@ -175,14 +173,14 @@ impl Attempt {
             elsewhere |= !blocks.gaps.hold(seq) && rows.row(&place, seq, &self.id).await?.is_some();
         }
         let tried = here.into_iter().map(|(_, seq)| seq).collect();
-        Ok((SendAnswer::LookedUp { tried, head }, elsewhere))
+        Ok((SendAnswer::LookedUp { tried, head, floor }, elsewhere))
     }
 
     async fn operate(&mut self, ask: SendAsk) -> SendAnswer {
         let done = match ask {
-            SendAsk::LookUp { head } => self.look_up(head).await.map(|(answer, _)| answer),
+            SendAsk::LookUp { head, floor } => self.look_up((head, floor)).await.map(|(answer, _)| answer),
             SendAsk::Verify(seqs) => self.verify(&seqs).await,
-            SendAsk::Claim { known, candidate, settled } => self.claim((known, candidate, settled)).await,
+            SendAsk::Claim { known, candidate, settled, floor } => self.claim([known, candidate, settled, floor]).await,
             SendAsk::Bring(need) => self.bring(need).await.map(SendAnswer::Brought),
             SendAsk::Pause => {
                 tokio::time::sleep(PAUSE).await;
@@ -206,9 +204,9 @@ impl Attempt {
         Ok(SendAnswer::Verified { blocks, rows })
     }
 
-    async fn claim(&mut self, (known, candidate, settled): (u64, u64, u64)) -> Result<SendAnswer, StoreError> {
+    async fn claim(&mut self, [known, candidate, settled, floor]: [u64; 4]) -> Result<SendAnswer, StoreError> {
         let sequencer = &self.store.sequencer;
-        let of = ClaimOf { id: &self.id, body: &self.body, known, candidate, settled };
+        let of = ClaimOf { id: &self.id, body: &self.body, known, candidate, settled, floor };
         let (claimed, new) = sequencer.claims.claim(&self.conversation, of, &self.ticket).await?;
         self.part.claims(&claimed, new);
         if let Claimed::Claim { ahead: Some(need), .. } = claimed {
@@ -304,11 +302,15 @@ impl Attempt {
                 Ok(Appended::New(Arc::new(self.message(seq, send_at_ms))))
             }
             SendOutcome::Stored { seq, .. } => {
+                let Draft { caller, conversation, .. } = &self.draft;
                 let none = Gaps::default();
-                let found = sequencer.rows.page(&self.draft.conversation, (seq, seq), usize::MAX, &none).await?;
-                let mine = found.into_iter().find(|message| {
-                    message.sender == self.draft.caller.user && message.client_msg_id == self.draft.client_msg_id
-                });
+                let found = sequencer.rows.page(conversation, (seq, seq), usize::MAX, &none);
+                // Whoever stored it may have died before it marked it, and every ack says that its sender has read it.
+                let mark = self.store.places.mark(&caller.user, conversation, seq);
+                let (found, ()) = try_join(found, mark).await?;
+                let mine = found
+                    .into_iter()
+                    .find(|message| message.sender == caller.user && message.client_msg_id == self.draft.client_msg_id);
                 let missing = || StoreError::Corrupt(format!("{} lacks message {seq}", self.conversation));
                 mine.map(Appended::Repeat).ok_or_else(missing)
             }

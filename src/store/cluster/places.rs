@@ -7,6 +7,7 @@ use scylla::statement::prepared::PreparedStatement;
 use super::authority::column;
 use super::cql::{Kind, SharedCql, corrupt};
 use super::views::Views;
+use super::watches::Remembered;
 use crate::model::{ConversationId, Destination, Draft, GroupId, GroupStatus, MemberStatus, UserId};
 use crate::store::StoreError;
 
@@ -18,6 +19,8 @@ pub(super) struct Places {
     group: PreparedStatement,
     open: PreparedStatement,
     views: Arc<Views>,
+    /// Users that exist: they are never deleted. That one does not exist is never remembered.
+    users: Remembered<UserId, ()>,
 }
 
 impl Places {
@@ -38,6 +41,7 @@ impl Places {
                 )
                 .await?,
             views,
+            users: Remembered::default(),
             cql,
         })
     }
@@ -48,11 +52,21 @@ impl Places {
             ConversationId::Single { .. } => {
                 let receiver = draft.conversation.peer_of(&draft.caller.user);
                 let receiver = receiver.ok_or_else(|| corrupt("the sender is none of the pair"))?;
-                let found: Option<(Option<i64>,)> = self.cql.row(&self.user, (receiver.as_str(),)).await?;
-                Ok(Destination::Single { exists: found.is_some() })
+                Ok(Destination::Single { exists: self.exists(receiver).await? })
             }
             ConversationId::Group(group) => self.group(*group, &draft.caller.user).await,
         }
+    }
+
+    async fn exists(&self, user: &UserId) -> Result<bool, StoreError> {
+        if self.users.has(user) {
+            return Ok(true);
+        }
+        let found: Option<(Option<i64>,)> = self.cql.row(&self.user, (user.as_str(),)).await?;
+        if found.is_some() {
+            self.users.with(user, |()| ());
+        }
+        Ok(found.is_some())
     }
 
     async fn group(&self, group: GroupId, sender: &UserId) -> Result<Destination, StoreError> {
@@ -80,6 +94,11 @@ impl Places {
             async move { self.cql.write(&self.open, &values).await }
         };
         futures_util::future::try_join(row(low), row(high)).await.map(drop)
+    }
+
+    /// The highest seq that a user saw, or sent and had acked.
+    pub(super) async fn read_seq(&self, user: &UserId, conversation: &ConversationId) -> Result<u64, StoreError> {
+        self.views.read_seq(user, conversation).await
     }
 
     /// Raises a user's mark.

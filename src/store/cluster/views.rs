@@ -20,6 +20,7 @@ pub(super) struct Views {
     pending: PreparedStatement,
     copy: PreparedStatement,
     set: PreparedStatement,
+    read_seq: PreparedStatement,
     mark_read: PreparedStatement,
     by_node: PreparedStatement,
 }
@@ -31,6 +32,7 @@ const COPY: &str = "UPDATE conversations USING TIMESTAMP ? SET windows = ?, join
     WHERE user_id = ? AND conversation_id = ?";
 const SET: &str = "UPDATE conversations SET receive = ?, is_pinned = ? WHERE user_id = ? AND conversation_id = ?";
 const BY_NODE: &str = "UPDATE conversations SET by_node = true WHERE user_id = ? AND conversation_id = ?";
+const READ_SEQ: &str = "SELECT read_seq FROM conversations WHERE user_id = ? AND conversation_id = ?";
 const MARK_READ: &str = "UPDATE conversations USING TIMESTAMP ? SET read_seq = ? WHERE user_id = ? AND conversation_id = ?";
 
 #[derive(scylla::DeserializeRow)]
@@ -97,6 +99,7 @@ impl Views {
             pending: cql.prepare(PENDING, Kind::Write).await?,
             copy: cql.prepare(COPY, Kind::Write).await?,
             set: cql.prepare(SET, Kind::Write).await?,
+            read_seq: cql.prepare(READ_SEQ, Kind::Read).await?,
             mark_read: cql.prepare(MARK_READ, Kind::Write).await?,
             by_node: cql.prepare(BY_NODE, Kind::Write).await?,
             cql,
@@ -162,6 +165,12 @@ impl Views {
         let receive = settings.receive.map(|receive| (receive as u8).cast_signed());
         let (receive, pinned) = (MaybeUnset::from_option(receive), MaybeUnset::from_option(settings.is_pinned));
         self.cql.write(&self.set, &(receive, pinned, user.as_str(), conversation.to_string())).await
+    }
+
+    /// A user's read_seq; 0 if there is none.
+    pub(super) async fn read_seq(&self, user: &UserId, conversation: &ConversationId) -> Result<u64, StoreError> {
+        let row: Option<(Option<i64>,)> = self.cql.row(&self.read_seq, (user.as_str(), conversation.to_string())).await?;
+        Ok(row.and_then(|(read_seq,)| read_seq).unwrap_or(0).cast_unsigned())
     }
 
     /// Raises read_seq; a higher one that is there stays.

@@ -26,13 +26,17 @@ impl<K: Hash + Eq + Clone, V: Clone + Default> Remembered<K, V> {
 
     /// Lets `change` look at and change what is remembered of `key`.
     pub(super) fn with<T>(&self, key: &K, change: impl FnOnce(&mut V) -> T) -> T {
+        change(touch(&mut self.lock(), key))
+    }
+
+    /// Whether anything is remembered of `key`. To ask is no reason to remember it.
+    pub(super) fn has(&self, key: &K) -> bool {
         let mut generations = self.lock();
-        let (young, old) = &mut *generations;
-        if young.len() >= GENERATION && !young.contains_key(key) {
-            *old = std::mem::take(young);
+        let known = generations.0.contains_key(key) || generations.1.contains_key(key);
+        if known {
+            touch(&mut generations, key);
         }
-        let entry = young.entry(key.clone()).or_insert_with(|| old.remove(key).unwrap_or_default());
-        change(entry)
+        known
     }
 
     /// The keys of all that `change` says yes to.
@@ -42,6 +46,13 @@ impl<K: Hash + Eq + Clone, V: Clone + Default> Remembered<K, V> {
         let all = young.iter_mut().chain(old.iter_mut());
         all.filter_map(|(key, value)| change(value).then(|| key.clone())).collect()
     }
+}
+
+fn touch<'a, K: Hash + Eq + Clone, V: Default>((young, old): &'a mut (HashMap<K, V>, HashMap<K, V>), key: &K) -> &'a mut V {
+    if young.len() >= GENERATION && !young.contains_key(key) {
+        *old = std::mem::take(young);
+    }
+    young.entry(key.clone()).or_insert_with(|| old.remove(key).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -55,7 +66,9 @@ mod tests {
             remembered.with(&key, |value| *value = 1);
             assert_eq!(remembered.with(&0, |value| *value), 1, "after {key}");
         }
+        assert!(remembered.has(&0) && !remembered.has(&1) && !remembered.has(&1));
         assert_eq!(remembered.with(&1, |value| *value), 0);
+        assert!(remembered.has(&1));
         let (young, old) = &*remembered.lock();
         assert!(young.len() + old.len() <= GENERATION * 2);
     }

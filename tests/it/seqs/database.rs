@@ -12,6 +12,8 @@ use super::guards::Guard;
 pub(super) enum Plain {
     Row(Row),
     Id(MsgId, u64),
+    /// Raises a sender's read_seq.
+    Mark(usize, u64),
 }
 
 /// A conditional write.
@@ -34,6 +36,8 @@ pub(super) struct Database {
     /// Rows by seq and id, and whether a quorum has them: until then a reader may see them or not.
     rows: BTreeMap<(u64, MsgId), (Row, bool)>,
     ids: BTreeMap<(MsgId, u64), bool>,
+    /// Marks by sender and seq, of which the highest wins.
+    marks: BTreeMap<(usize, u64), bool>,
     pub(super) late: Vec<Late>,
 }
 
@@ -48,6 +52,7 @@ impl Database {
         match plain {
             Plain::Row(row) => self.rows.entry((row.seq, row.id.clone())).or_insert((row, false)).1 |= quorum,
             Plain::Id(id, seq) => *self.ids.entry((id, seq)).or_insert(false) |= quorum,
+            Plain::Mark(sender, seq) => *self.marks.entry((sender, seq)).or_insert(false) |= quorum,
         }
     }
 
@@ -76,6 +81,12 @@ impl Database {
     pub(super) fn tried(&mut self, id: &MsgId, dice: &mut Dice) -> Vec<u64> {
         let of = self.ids.iter_mut().filter(|((tried, _), _)| tried == id);
         of.filter_map(|((_, seq), quorum)| seen(quorum, dice).then_some(*seq)).collect()
+    }
+
+    /// A sender's read_seq.
+    pub(super) fn read_seq(&mut self, sender: usize, dice: &mut Dice) -> u64 {
+        let of = self.marks.iter_mut().filter(|((marked, _), _)| *marked == sender);
+        of.filter_map(|((_, seq), quorum)| seen(quorum, dice).then_some(*seq)).max().unwrap_or(0)
     }
 
     /// Where `message_ids` has these ids, and which of it `messages` has.

@@ -140,7 +140,9 @@ impl Pair {
         let (fence, seq) = (self.number("fence"), self.number("low").saturating_sub(1));
         let candidate = if self.dice.chance(1, 4) { self.about(seq) } else { 0 };
         let settled = self.about(seq);
-        let words = [fence + higher, candidate, settled, 1 + self.dice.below(1_000_000)].map(|number| number.to_string());
+        let ticket = 1 + self.dice.below(1_000_000);
+        let floor = if self.dice.chance(1, 8) { self.number("next") } else { self.dice.below(1 + self.number("next")) };
+        let words = [fence + higher, candidate, settled, ticket, floor].map(|number| number.to_string());
         let args: Vec<String> = [id, body].map(str::to_owned).into_iter().chain(words).collect();
         self.call("claim", &[id], &args);
     }
@@ -225,6 +227,6 @@ fn the_library_does_in_memory_what_it_does_in_redis() {
         }
     }
     let answers: Vec<&str> = pair.answers.iter().map(String::as_str).collect();
-    let all = "busy cold final finished gone installed need new nothing other refused resolved same seen settle stale wait warm watch";
+    let all = "behind busy cold final finished gone installed need new nothing other refused resolved same seen settle stale wait warm watch";
     assert_eq!(answers, all.split(' ').collect::<Vec<_>>(), "not every answer was met");
 }

@@ -25,6 +25,10 @@ pub(super) enum Guard {
     Remember,
     /// send_at is never below the last one.
     Order,
+    /// A new seq is above everything that was acked to its sender before.
+    Floor,
+    /// A message is new only to the attempt that finishes it.
+    NewIfFinished,
     /// A send writes and acks within D only.
     Deadline,
     /// A repeat is refused for a claim's body within D only.
@@ -75,7 +79,7 @@ pub(super) enum Guard {
 
 impl Guard {
     /// All of them.
-    pub(super) const ALL: [Self; 33] = [
+    pub(super) const ALL: [Self; 35] = [
         Self::Server,
         Self::Ticket,
         Self::Fence,
@@ -86,6 +90,8 @@ impl Guard {
         Self::Jump,
         Self::Remember,
         Self::Order,
+        Self::Floor,
+        Self::NewIfFinished,
         Self::Deadline,
         Self::RefuseInTime,
         Self::FenceAge,
@@ -114,17 +120,19 @@ impl Guard {
     /// Where to begin to look for a walk that misses it: found by `NEXO_SEQ_GUARD`, and to be found again if walks change.
     pub(super) fn first_seed(self) -> u64 {
         match self {
-            Self::Server => 520,
+            Self::Server => 1_133,
+            Self::Candidate => 2_022,
+            Self::Deadline => 617,
             Self::Ticket => 6_785,
-            Self::Renew => 1_246,
+            Self::Renew => 4_592,
             Self::Jump => 479,
             Self::SettleIfSettled => 910,
-            Self::IdsFirst => 1_442,
-            Self::ReadKeyFirst => 516,
+            Self::IdsFirst => 602,
+            Self::ReadKeyFirst => 3_797,
             Self::ReadIfWhole => 336,
             Self::FoundIsFinal => 13_299,
             Self::Remember => 26_529,
-            Self::LookAgain => 24_926,
+            Self::LookAgain => 3_354,
             _ => 0,
         }
     }
@@ -147,6 +155,7 @@ impl Guard {
             Self::Jump => "jump",
             Self::Remember => "remember",
             Self::Order => "order",
+            Self::Floor => "floor",
             Self::PendingBody => "pending-body",
             Self::SeenBody => "seen-body",
             _ => return None,

@@ -75,9 +75,10 @@ fn every_walk_whose_repeats_come_with_another_body_keeps_the_promises() {
 
 /// A story in a world where nothing else happens, and what it comes to once the faults have ended.
 fn tell(story: Story, out: Option<Guard>) -> Told {
-    let mut redis = Redis::new(None);
+    let mut redis = Redis::new(out.and_then(Guard::line));
     let mut world = World::new(&mut redis, 0);
     world.faulty = false;
+    world.ledger.calm = false;
     world.guard_out = out;
     world.story = Some(Vec::new());
     story(&mut world);
@@ -93,6 +94,12 @@ fn every_story_ends_well() {
             panic!("{guard:?}: {broken}\n{}", story.join("\n"));
         }
     }
+}
+
+#[test]
+fn a_mark_above_everything_that_was_given_out_holds_nobody_up() {
+    let (broken, story) = tell(stories::a_mark_is_above_everything, None);
+    assert_eq!(broken, None, "{}", story.join("\n"));
 }
 
 /// Looks for a walk that breaks without this guard.

@@ -1,12 +1,13 @@
 //! A send under way on a node.
 
 use nexo::store::cluster::seqs::{
-    Claimed, Gaps, Head, MsgId, Now, Row, Send, SendAnswer, SendAsk, SendOutcome, SendStep, Watch,
+    Claimed, Gaps, Head, MsgId, Now, Part, Row, Send, SendAnswer, SendAsk, SendOutcome, SendStep, Watch,
 };
 
 use super::bring::Bring;
 use super::database::{Late, Plain};
 use super::guards::Guard;
+use super::ledger::sender;
 use super::world::{Job, World};
 
 pub(super) struct Sending {
@@ -23,17 +24,22 @@ pub(super) struct Sending {
     answer: Option<SendAnswer>,
     ticket: u64,
     bring: Option<Bring>,
-    /// Which of two operations that run beside each other are done.
-    done: [bool; 2],
+    /// Which of the operations that run beside each other are done.
+    done: [bool; 3],
     tried: Vec<u64>,
     head: Option<Head>,
+    floor: Option<u64>,
+    part: Part,
+    /// Whether any claim was given to it, and not found pending.
+    given: bool,
 }
 
 /// Hashes of bodies: repeats of an id may come with any.
 pub(super) const BODIES: [&str; 2] = ["b0d1", "b0d2"];
 
 impl Sending {
-    pub(super) fn new(world: &World, node: usize, id: MsgId, body: &str) -> Self {
+    pub(super) fn new(world: &mut World, node: usize, id: MsgId, body: &str) -> Self {
+        world.ledger.begin(&id);
         let now = world.now(node);
         let deadline_ms = if world.out(Guard::Deadline) { u64::MAX / 2 } else { world.deadline_ms() };
         let mut watch = world.nodes[node].watch;
@@ -43,9 +49,25 @@ impl Sending {
             watch.saw(fence, now.mono_ms, now.mono_ms);
         }
         let (send, ask) = Send::start(body.into(), deadline_ms, &watch, now);
-        let (tried, head, shown) = (Vec::new(), None, world.ledger.places(&id).first().copied());
-        let (answer, bring, done) = (None, None, [false; 2]);
-        Self { node, id, body: body.into(), began: now, send, ask, shown, answer, ticket: 0, bring, done, tried, head }
+        let shown = world.ledger.places(&id).first().copied();
+        Self {
+            node,
+            id,
+            body: body.into(),
+            began: now,
+            send,
+            ask,
+            shown,
+            answer: None,
+            ticket: 0,
+            bring: None,
+            done: [false; 3],
+            tried: Vec::new(),
+            head: None,
+            floor: None,
+            part: Part::default(),
+            given: false,
+        }
     }
 
     /// Goes one step; gives how it ended, if it did.
@@ -66,13 +88,13 @@ impl Sending {
         match self.send.next(answer, &mut node.watch, now) {
             SendStep::Ask(ask) => {
                 self.ask = ask;
-                self.done = [false; 2];
+                self.done = [false; 3];
                 None
             }
             SendStep::Done(outcome) => {
                 world.tell(|| format!("n{} ends {} of {}: {outcome:?}", self.node, self.id, self.body));
                 match outcome {
-                    SendOutcome::Stored { seq, .. } => world.ledger.ack((&self.id, &self.body), seq, self.shown),
+                    SendOutcome::Stored { seq, .. } => self.ack(world, seq),
                     SendOutcome::OtherBody => world.ledger.refuse((&self.id, &self.body), self.shown),
                     SendOutcome::TryAgain => {}
                 }
@@ -81,11 +103,24 @@ impl Sending {
         }
     }
 
+    /// Whoever answers for a message that another attempt stored marks it first.
+    fn ack(&self, world: &mut World, seq: u64) {
+        let unfinished = self.given && !matches!(self.ask, SendAsk::Finish(_));
+        if self.part.is_new() || unfinished && world.out(Guard::NewIfFinished) {
+            world.ledger.new_message(&self.id);
+        } else {
+            world.database.write(Plain::Mark(sender(&self.id), seq), true);
+        }
+        world.ledger.ack((&self.id, &self.body), seq, self.shown);
+    }
+
     fn operate(&mut self, world: &mut World) -> Option<SendAnswer> {
         match self.ask.clone() {
-            SendAsk::LookUp { head } => self.look_up(world, head),
+            SendAsk::LookUp { head, floor } => self.look_up(world, head, floor),
             SendAsk::Verify(seqs) => Some(self.verify(world, &seqs)),
-            SendAsk::Claim { known, candidate, settled } => Some(self.claim(world, [known, candidate, settled])),
+            SendAsk::Claim { known, candidate, settled, floor } => {
+                Some(self.claim(world, [known, candidate, settled, floor]))
+            }
             SendAsk::Bring(need) => {
                 let new = || Bring::new(world, self.node, need, self.ticket);
                 let mut bring = self.bring.take().unwrap_or_else(new);
@@ -99,6 +134,7 @@ impl Sending {
             SendAsk::Write { seq, send_at_ms } => self.write(world, seq, send_at_ms),
             SendAsk::Finish(seq) => {
                 let answer = world.redis(self.node, "finish", &[&self.id], &[seq.to_string(), self.id.to_string()]);
+                self.part.finishes(answer.as_ref().map(|words| words[0] == "finished"));
                 Some(answer.map_or(SendAnswer::Failed, |_| SendAnswer::Finished))
             }
             SendAsk::Blocks => {
@@ -111,27 +147,29 @@ impl Sending {
         }
     }
 
-    /// The place of the next of two operations, in any order.
-    fn either(&mut self, world: &mut World) -> usize {
-        let first = usize::from(world.dice.chance(1, 2));
-        if self.done[first] { 1 - first } else { first }
+    /// The place of the next of the operations beside each other, in any order.
+    fn any(&self, world: &mut World) -> usize {
+        let open: Vec<usize> = (0..self.done.len()).filter(|&part| !self.done[part]).collect();
+        open[world.dice.place(open.len())]
     }
 
-    fn look_up(&mut self, world: &mut World, head: bool) -> Option<SendAnswer> {
-        self.done[1] |= !head;
-        let part = self.either(world);
-        if part == 0 {
-            self.tried = world.database.tried(&self.id, &mut world.dice);
-        } else {
-            let mut read = world.database.blocks.head;
-            if world.out(Guard::LookAgain) {
-                read.fenced_at_ms = 0;
+    fn look_up(&mut self, world: &mut World, head: bool, floor: bool) -> Option<SendAnswer> {
+        self.done = [self.done[0], self.done[1] || !head, self.done[2] || !floor];
+        let part = self.any(world);
+        match part {
+            0 => self.tried = world.database.tried(&self.id, &mut world.dice),
+            1 => {
+                let mut read = world.database.blocks.head;
+                if world.out(Guard::LookAgain) {
+                    read.fenced_at_ms = 0;
+                }
+                self.head = Some(read);
             }
-            self.head = Some(read);
+            _ => self.floor = Some(world.database.read_seq(sender(&self.id), &mut world.dice)),
         }
         self.done[part] = true;
-        (self.done == [true; 2])
-            .then(|| SendAnswer::LookedUp { tried: self.tried.clone(), head: self.head.filter(|_| head) })
+        let (tried, head, floor) = (self.tried.clone(), self.head.filter(|_| head), self.floor.filter(|_| floor));
+        (self.done == [true; 3]).then_some(SendAnswer::LookedUp { tried, head, floor })
     }
 
     fn verify(&self, world: &mut World, seqs: &[u64]) -> SendAnswer {
@@ -151,13 +189,15 @@ impl Sending {
         SendAnswer::Verified { blocks, rows }
     }
 
-    fn claim(&mut self, world: &mut World, [known, candidate, settled]: [u64; 3]) -> SendAnswer {
+    fn claim(&mut self, world: &mut World, words: [u64; 4]) -> SendAnswer {
         self.ticket = world.random();
-        let [known_word, candidate, settled, ticket] = [known, candidate, settled, self.ticket].map(|word| word.to_string());
-        let args = [self.id.to_string(), self.body.to_string(), known_word, candidate, settled, ticket];
+        let [known, candidate, settled, floor] = words.map(|word| word.to_string());
+        let args = [self.id.to_string(), self.body.to_string(), known, candidate, settled, self.ticket.to_string(), floor];
         let Some(words) = world.redis(self.node, "claim", &[&self.id], &args) else { return SendAnswer::Failed };
         world.tell(|| format!("n{} claims for {} with {:?}: {words:?}", self.node, self.id, &args[2..]));
         let claimed = Claimed::parse(&words).unwrap_or_else(|| panic!("{words:?}"));
+        let new = words[0] == "new";
+        self.given |= new;
         if let Claimed::Claim { seq, send_at_ms, fence, ahead } = &claimed {
             world.ledger.claim((&self.id, &self.body), (*seq, *send_at_ms, *fence));
             if let Some(need) = ahead {
@@ -166,7 +206,11 @@ impl Sending {
             }
         }
         // An answer may be lost, and what it told of stays in the key.
-        if world.faulty && world.dice.chance(1, 40) { SendAnswer::Failed } else { SendAnswer::Claimed(claimed) }
+        if world.faulty && world.dice.chance(1, 40) {
+            return SendAnswer::Failed;
+        }
+        self.part.claims(&claimed, new);
+        SendAnswer::Claimed(claimed)
     }
 
     /// Its message, as it is stored.
@@ -175,17 +219,23 @@ impl Sending {
     }
 
     fn write(&mut self, world: &mut World, seq: u64, send_at_ms: u64) -> Option<SendAnswer> {
-        let part = self.either(world);
-        let plain = if part == 0 { Plain::Row(self.row(seq, send_at_ms)) } else { Plain::Id(self.id.clone(), seq) };
+        let part = self.any(world);
+        let plain = match part {
+            0 => Plain::Row(self.row(seq, send_at_ms)),
+            1 => Plain::Id(self.id.clone(), seq),
+            _ => Plain::Mark(sender(&self.id), seq),
+        };
         let lost = world.faulty && world.dice.chance(world.profile.lost_writes, 8);
         match lost.then(|| world.dice.below(2)) {
             Some(0) => world.database.late.push(Late::Plain(plain)),
             Some(_) => world.database.write(plain, false),
             None => {
                 world.database.write(plain, true);
-                world.tell(|| format!("n{} wrote {} of {} at {seq}", self.node, ["the row", "the id"][part], self.id));
+                world.tell(|| {
+                    format!("n{} wrote {} of {} at {seq}", self.node, ["the row", "the id", "the mark"][part], self.id)
+                });
                 self.done[part] = true;
-                return (self.done == [true; 2]).then_some(SendAnswer::Written);
+                return (self.done == [true; 3]).then_some(SendAnswer::Written);
             }
         }
         // Without an answer the same write is tried again, or the send gives up.

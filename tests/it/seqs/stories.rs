@@ -1,4 +1,4 @@
-//! Stories, told step by step, of what only one guard holds: too rare for the walks to meet. In each, m1 is sent twice.
+//! Stories, told step by step, of what only one guard holds: too rare for the walks to meet. In most, m1 is sent twice.
 
 use nexo::store::cluster::seqs::{SendAsk, SettleAsk};
 
@@ -21,6 +21,7 @@ pub(super) fn of(guard: Guard) -> Option<Story> {
         Guard::FenceWait => a_send_of_the_fence_before_writes_behind_the_first_look,
         Guard::SettleIfFence => a_settlement_under_the_fence_before_comes_late,
         Guard::ReadIfFence => the_master_before_shows_one_of_two_rows,
+        Guard::Floor => a_sender_turns_back_to_the_master_before,
         _ => return None,
     })
 }
@@ -42,7 +43,8 @@ fn is_write(ask: &SendAsk) -> bool {
 
 /// A whole send.
 fn send(world: &mut World, node: usize, id: &str) {
-    send_on(world, Sending::new(world, node, id.into(), BODIES[0]));
+    let sending = Sending::new(world, node, id.into(), BODIES[0]);
+    send_on(world, sending);
 }
 
 /// A send to its end.
@@ -168,4 +170,26 @@ fn the_master_before_shows_one_of_two_rows(world: &mut World) {
     let mut reading = Reading::new(0);
     while !reading.step(world) {}
     send(world, 1, "m1");
+}
+
+/// A sender turns from a master to another one, which needs a block of a new fence, and back to the one before, whose block is not
+/// used up and whose node has read the fence less than a second ago.
+fn a_sender_turns_back_to_the_master_before(world: &mut World) {
+    send(world, 0, "m1");
+    world.lose(|redis| redis.promote(1));
+    world.nodes[1].server = 1;
+    send(world, 1, "m3");
+    send(world, 0, "m5");
+}
+
+/// The mark of a sender is above every seq that was given out, which only a database that was restored in parts can come to. Its
+/// messages are stored like others, and nobody is made to wait for a settlement.
+pub(super) fn a_mark_is_above_everything(world: &mut World) {
+    world.database.write(Plain::Mark(1, 1 << 40), true);
+    for id in ["m1", "m3"] {
+        send(world, 0, id);
+    }
+    if world.ledger.acks.len() < 2 || world.database.blocks.head.fence > 1 {
+        world.ledger.breaks(format!("acked {:?} under {:?}", world.ledger.acks, world.database.blocks.head));
+    }
 }

@@ -71,7 +71,7 @@ impl<'a> World<'a> {
             database: Database::default(),
             nodes: [node; NODES],
             jobs: Vec::new(),
-            ledger: Ledger::default(),
+            ledger: Ledger::of(profile.most_faults == 0),
             story: None,
             ids: 0,
             faults: 0,

@@ -12,7 +12,8 @@
 //!
 //! What holds: blocks are disjoint and grow; everything up to `settled` is a row or a gap, for ever; an acked message is shown
 //! exactly once; what was shown stays, and a hole that was shown stays a hole; a repeat that begins after its id was shown is
-//! answered with what was shown. One exception, and only if Redis was lost while one id was in flight twice: both may be acked
+//! answered with what was shown; a new seq is above everything that its sender had marked as read or was acked before the send
+//! began. One exception, and only if Redis was lost while one id was in flight twice: both may be acked
 //! with different seqs; one message remains, and a later repeat answers with it. It is the one with the lowest seq that is
 //! stored, for that one may have been shown: even if only the other one was acked, and, where their bodies differ, with its body.
 //!

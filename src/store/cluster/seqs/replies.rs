@@ -27,6 +27,11 @@ pub enum Claimed {
     Other,
     /// Nothing below the candidate is open here.
     Final,
+    /// The next seq here is not above the floor.
+    Behind {
+        /// The fence of the key's blocks.
+        fence: u64,
+    },
     /// Settling has to say first what became of this id.
     Busy,
     /// A block is needed, and this asker is the one to bring it.
@@ -63,6 +68,7 @@ impl Claimed {
             "seen" => Self::Seen { seq: at(1)?, send_at_ms: at(2)? },
             "other" => Self::Other,
             "final" => Self::Final,
+            "behind" => Self::Behind { fence: at(1)? },
             "busy" => Self::Busy,
             "need" => Self::Need(need(&words[1..])?),
             "wait" => Self::Wait,

@@ -5,10 +5,12 @@ use super::{Blocks, Claimed, Gaps, Granted, Head, MsgId, Need, Now, Row, Watch};
 /// An operation that a send asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendAsk {
-    /// Read the seqs at which `message_ids` has the id, and beside it the head of `seq_blocks` if it says so.
+    /// Read the seqs at which `message_ids` has the id, and beside it what else it says.
     LookUp {
-        /// Whether the head is wanted.
+        /// Whether the head of `seq_blocks` is wanted.
         head: bool,
+        /// Whether the sender's read_seq is wanted.
+        floor: bool,
     },
     /// Read `seq_blocks`, and the rows of this id at these seqs.
     Verify(Vec<u64>),
@@ -20,6 +22,8 @@ pub enum SendAsk {
         candidate: u64,
         /// What was settled when it was found.
         settled: u64,
+        /// The seq above which a new one is to be.
+        floor: u64,
     },
     /// Run a [`super::Granting`] for this need and the ticket of the claim.
     Bring(Need),
@@ -45,6 +49,7 @@ pub enum SendAnswer {
     LookedUp {
         tried: Vec<u64>,
         head: Option<Head>,
+        floor: Option<u64>,
     },
     Verified {
         blocks: Blocks,
@@ -96,6 +101,10 @@ pub struct Send {
     known: u64,
     candidate: Option<Row>,
     settled: u64,
+    /// The sender's read_seq as it was when the send began, which every ack before marked: a new seq is above it.
+    floor: u64,
+    /// The fence of a key whose next seq was not above the floor, until the head is read once more.
+    behind: Option<u64>,
     /// The claim that is written or finished: seq and time.
     claim: (u64, u64),
     finishing: bool,
@@ -105,7 +114,7 @@ impl Send {
     /// Begins a send of this body, which has `deadline_ms` from now; gives what it asks for first.
     pub fn start(body: MsgId, deadline_ms: u64, watch: &Watch, now: Now) -> (Self, SendAsk) {
         let recent = watch.recent(now.mono_ms);
-        let ask = SendAsk::LookUp { head: recent.is_none() };
+        let ask = SendAsk::LookUp { head: recent.is_none(), floor: true };
         let send = Self {
             body,
             started_ms: now.mono_ms,
@@ -114,6 +123,8 @@ impl Send {
             known: recent.unwrap_or_default(),
             candidate: None,
             settled: 0,
+            floor: 0,
+            behind: None,
             claim: (0, 0),
             finishing: false,
         };
@@ -123,7 +134,10 @@ impl Send {
     /// Goes on with the answer to what was asked for last.
     pub fn next(&mut self, answer: SendAnswer, watch: &mut Watch, now: Now) -> SendStep {
         let step = match answer {
-            SendAnswer::LookedUp { tried, head } => self.looked_up(tried, head, watch, now),
+            SendAnswer::LookedUp { tried, head, floor } => {
+                self.floor = floor.unwrap_or(self.floor);
+                self.looked_up(tried, head, watch, now)
+            }
             SendAnswer::Verified { blocks, rows } => self.verified(&blocks, rows, watch, now),
             SendAnswer::Claimed(claimed) => self.claimed(claimed, now),
             SendAnswer::Brought(Granted::ClaimAgain) | SendAnswer::Paused => self.claim(now),
@@ -146,7 +160,7 @@ impl Send {
     /// second seq to an id that was stored under the fence before.
     fn again(&mut self, now: Now) -> SendStep {
         self.candidate = None;
-        self.unless_over(SendAsk::LookUp { head: true }, now)
+        self.unless_over(SendAsk::LookUp { head: true, floor: false }, now)
     }
 
     /// A claim or a write that begins later than D could meet a settlement that no longer waits for it.
@@ -158,12 +172,24 @@ impl Send {
         if let Some(head) = head {
             watch.saw(head.fence, self.asked_ms, now.mono_ms);
             self.known = head.fence;
+            self.believe(head);
             // Read beside each other, and raised lately: the look-up may be older than the fence.
             if head.is_fresh(now.wall_ms) {
-                return SendStep::Ask(SendAsk::LookUp { head: false });
+                return SendStep::Ask(SendAsk::LookUp { head: false, floor: false });
             }
         }
         if tried.is_empty() { self.claim(now) } else { SendStep::Ask(SendAsk::Verify(tried)) }
+    }
+
+    /// Says whether the floor counts, by a head that was read after it.
+    ///
+    /// A seq that was given is of a block of some fence up to the head's. One key alone has the blocks of a fence, all of them
+    /// above those of the fences before. So a key under the head's fence is never behind such a seq: then nobody gave the floor,
+    /// and without it the send goes on, or it would for ever be told that this key is behind.
+    fn believe(&mut self, head: Head) {
+        if self.behind.take().is_some_and(|fence| fence >= head.fence) {
+            self.floor = 0;
+        }
     }
 
     fn verified(&mut self, blocks: &Blocks, rows: Vec<Row>, watch: &mut Watch, now: Now) -> SendStep {
@@ -181,7 +207,8 @@ impl Send {
 
     fn claim(&self, now: Now) -> SendStep {
         let candidate = self.candidate.as_ref().map_or(0, |row| row.seq);
-        self.unless_over(SendAsk::Claim { known: self.known, candidate, settled: self.settled }, now)
+        let Self { known, settled, floor, .. } = *self;
+        self.unless_over(SendAsk::Claim { known, candidate, settled, floor }, now)
     }
 
     fn claimed(&mut self, claimed: Claimed, now: Now) -> SendStep {
@@ -195,6 +222,11 @@ impl Send {
             // Past D, what was found may be the claim of a send that is as late, of an id that was stored since both looked it up.
             Claimed::Other if self.is_over(now) => SendStep::Done(SendOutcome::TryAgain),
             Claimed::Other => SendStep::Done(SendOutcome::OtherBody),
+            // If there is a higher fence, the key goes cold by it, and the block that it then needs lies above all there was.
+            Claimed::Behind { fence } => {
+                self.behind = Some(fence);
+                self.again(now)
+            }
             // It is final unless it became a gap after the look-up and before the key was told.
             Claimed::Final => SendStep::Ask(SendAsk::Blocks),
             Claimed::Need(need) => SendStep::Ask(SendAsk::Bring(need)),

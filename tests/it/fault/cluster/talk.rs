@@ -69,8 +69,6 @@ pub(super) struct Talk {
     /// The rooms in which nobody says anything.
     quiet: RefCell<Vec<usize>>,
     over: Cell<bool>,
-    /// Two masters served at once.
-    parted: Cell<bool>,
 }
 
 impl Talk {
@@ -96,7 +94,6 @@ impl Talk {
             looks: Looks::default(),
             quiet: RefCell::default(),
             over: Cell::new(false),
-            parted: Cell::new(false),
         }
     }
 
@@ -106,17 +103,10 @@ impl Talk {
         self.recount().await;
     }
 
-    /// As `through`, for two masters at once, of which two things are not asked: that pushes are heard, and that what one sender
-    /// says through nodes on both sides has its order.
-    pub(super) async fn through_parted(&self, fault: impl Future<Output = ()>) {
-        self.parted.set(true);
+    /// As `through`, for two masters at once, of which it is not asked that pushes are heard.
+    pub(super) async fn through_unheard(&self, fault: impl Future<Output = ()>) {
         self.during(fault, async {}).await;
         self.recount().await;
-    }
-
-    /// Whether the order of a sender is asked for.
-    pub(super) fn is_ordered(&self) -> bool {
-        !self.parted.get()
     }
 
     /// From now on nobody begins to say anything in these rooms, and everybody does in all others.
