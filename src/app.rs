@@ -3,6 +3,7 @@
 mod engine;
 mod healthcheck;
 mod migrate;
+mod quotas;
 mod secret;
 
 use std::io::Write;
@@ -19,8 +20,8 @@ pub use migrate::migrate;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::{
-    Auth, AuthSettings, Conversations, GroupLimits, Groups, History, Keys, Live, Passwords, Quota, Sending, Signer,
-    TokenSettings, Users,
+    Auth, AuthSettings, Conversations, GroupLimits, Groups, History, Keys, Live, Passwords, Sending, Signer, TokenSettings,
+    Users,
 };
 use crate::http::{self, BodyLimits, Listener, Readiness, ServeLimits, Services};
 use crate::lifecycle;
@@ -179,7 +180,8 @@ impl Base {
         let group_limits = GroupLimits { member_ids: config.limits.member_ids, members: config.limits.group_members };
         let auth = Arc::new(self.auth(config)?);
         let messages = Arc::clone(&stores.messages);
-        let sending = Arc::new(Sending::new(messages, bus.clone(), clock.clone(), config.limits.content_bytes));
+        let sending =
+            Arc::new(Sending::new(messages, bus.clone(), clock.clone(), metrics.clone(), config.limits.content_bytes));
         let history = Arc::new(History::new(stores));
         let conversations = Arc::new(Conversations::new(Arc::clone(&stores.conversations), bus.clone()));
         let sockets = Sockets {
@@ -227,14 +229,8 @@ impl Base {
             threads => threads,
         };
         let passwords = Passwords::start(threads, config.auth.hash_queue, self.metrics.clone()).map_err(Failure::of)?;
-        let limits = &config.limits;
         let settings = AuthSettings {
-            limited: limits.enabled,
-            address: Quota { burst: limits.auth_burst, interval_ms: 1_000.0 / f64::from(limits.auth_per_second) },
-            failures: Quota {
-                burst: limits.login_failures_per_minute,
-                interval_ms: 60_000.0 / f64::from(limits.login_failures_per_minute),
-            },
+            address: quotas::of_address(&config.limits),
             uniform_login_errors: config.auth.uniform_login_errors,
             password_min_bytes: config.auth.password_min_bytes,
         };

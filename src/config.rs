@@ -200,6 +200,16 @@ sections! {
         auth_per_second: u32 = 20,
         /// Wrong passwords that one account may be tried with each minute.
         login_failures_per_minute: u32 = 10,
+        /// Messages that one user may send at once, on all its platforms together: so many may a device have queued while it was
+        /// offline.
+        user_sends_burst: u32 = 1_000,
+        /// Messages that one user may send each second, in the long run. Nobody writes more than a few; the rest is for programs.
+        user_sends_per_second: u32 = 100,
+        /// Messages that one conversation may take at once.
+        conversation_sends_burst: u32 = 5_000,
+        /// Messages that one conversation may take each second, in the long run. Nobody reads along with more than a few; this is
+        /// a thousand people who write one every two seconds.
+        conversation_sends_per_second: u32 = 500,
         /// The largest content of a message, in bytes.
         content_bytes: usize = 16_384,
         /// The most members that a group may be created with.
@@ -266,7 +276,7 @@ impl Config {
     }
 
     /// The settings that make no sense at zero or below, and whether they are.
-    fn positive(&self) -> [(&'static str, bool); 17] {
+    fn positive(&self) -> [(&'static str, bool); 21] {
         let Self { server, auth, limits, ws, .. } = self;
         [
             ("server.max_connections", server.max_connections == 0),
@@ -278,6 +288,10 @@ impl Config {
             ("limits.auth_burst", limits.auth_burst == 0),
             ("limits.auth_per_second", limits.auth_per_second == 0),
             ("limits.login_failures_per_minute", limits.login_failures_per_minute == 0),
+            ("limits.user_sends_burst", limits.user_sends_burst == 0),
+            ("limits.user_sends_per_second", limits.user_sends_per_second == 0),
+            ("limits.conversation_sends_burst", limits.conversation_sends_burst == 0),
+            ("limits.conversation_sends_per_second", limits.conversation_sends_per_second == 0),
             ("limits.content_bytes", limits.content_bytes == 0),
             ("limits.member_ids", limits.member_ids == 0),
             ("limits.group_members", limits.group_members == 0),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Failure;
+use super::{Failure, quotas};
 use crate::clock::Clock;
 use crate::config::{Config, EmbeddedStore, Store};
 use crate::push::{Bus, ClusterBus, Hub, Limits, Swept};
@@ -30,17 +30,18 @@ pub(super) enum Engine {
 impl Engine {
     /// Opens the store that the configuration names.
     pub(super) async fn open(config: &Config, metrics: &Arc<Metrics>) -> Result<(Self, Stores), Failure> {
+        let quotas = quotas::of_store(&config.limits);
         match &config.store {
             Store::Embedded(store) => {
                 let EmbeddedStore { cache_bytes, recent_bytes, batch_max, .. } = *store;
-                let options = Options { cache_bytes, recent_bytes, batch_max };
+                let options = Options { cache_bytes, recent_bytes, batch_max, quotas };
                 let (embedded, writer) = Embedded::open(&store.data, options, Arc::clone(metrics)).map_err(Failure::of)?;
                 Ok((Self::Embedded(writer), embedded.stores()))
             }
             Store::Cluster(store) => {
                 let stop = CancellationToken::new();
                 let limits = LogLimits { entries: config.ws.log_entries, ttl_ms: config.ws.log_ttl_ms };
-                let cluster = Cluster::open(store, limits, metrics, stop.clone()).await.map_err(Failure::of)?;
+                let cluster = Cluster::open(store, (limits, quotas), metrics, stop.clone()).await.map_err(Failure::of)?;
                 let stores = cluster.stores();
                 Ok((Self::Cluster(Box::new(cluster), stop), stores))
             }

@@ -4,14 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::fields;
-use super::limits::{Quota, RateLimiter};
 use super::passwords::Passwords;
 use super::tokens::{self, Signer};
 use crate::clock::Clock;
 use crate::error::{Code, Error, OrCode, Result};
 use crate::model::{Caller, CloseReason, Platform, User, UserId};
 use crate::push::Bus;
-use crate::store::{self, Stores};
+use crate::store::{self, Counted, Quota, RateLimiter, Stores};
 use crate::telemetry::Metrics;
 
 /// For how long a refresh may be repeated.
@@ -23,12 +22,8 @@ const PASSWORD_BYTES: usize = 128;
 /// Settings of the rules on accounts.
 #[derive(Debug, Clone, Copy)]
 pub struct AuthSettings {
-    /// Whether rates are limited.
-    pub limited: bool,
-    /// Registrations and logins of one address.
-    pub address: Quota,
-    /// Wrong passwords of one account.
-    pub failures: Quota,
+    /// Registrations and logins of one address, counted by this node. `None` is no limit.
+    pub address: Option<Quota>,
     /// Whether an unknown user and a wrong password look the same.
     pub uniform_login_errors: bool,
     /// The shortest password.
@@ -69,8 +64,8 @@ pub struct Auth {
     signer: Signer,
     passwords: Passwords,
     settings: AuthSettings,
-    addresses: RateLimiter<IpAddr>,
-    failures: RateLimiter<UserId>,
+    addresses: Option<RateLimiter<IpAddr>>,
+    failures: Arc<dyn store::LoginFailures>,
     /// Verified in place of the hash of a user that does not exist, so that both take the same time.
     decoy: tokio::sync::OnceCell<String>,
 }
@@ -102,8 +97,8 @@ impl Auth {
             signer: keys.signer,
             passwords: keys.passwords,
             settings,
-            addresses: RateLimiter::new(settings.address),
-            failures: RateLimiter::new(settings.failures),
+            addresses: settings.address.map(RateLimiter::new),
+            failures: Arc::clone(&stores.login_failures),
             decoy: tokio::sync::OnceCell::new(),
         }
     }
@@ -228,16 +223,16 @@ impl Auth {
         let Some(user) = user else {
             if uniform {
                 let decoy = self.decoy.get_or_try_init(|| self.passwords.hash("decoy".to_owned())).await?;
-                self.limit_failures(&id)?;
+                self.limit_failures(&id).await?;
                 self.passwords.verify(password, decoy.clone()).await?;
                 return Err(Code::LoginFailed.into());
             }
             return Err(Code::UserNotFound.into());
         };
-        self.limit_failures(&id)?;
+        let counted = self.limit_failures(&id).await?;
         let right = self.passwords.verify(password, user.password_hash.clone()).await;
         if !matches!(right, Ok(false)) {
-            self.failures.give_back(&id);
+            self.failures.give_back(&id, counted).await;
         }
         match right? {
             true => Ok(user),
@@ -247,21 +242,18 @@ impl Auth {
     }
 
     fn limit_address(&self, address: IpAddr) -> Result<()> {
-        self.limit("address", || self.addresses.take(network(address), self.clock.now_ms()))
+        let taken = self.addresses.as_ref().map(|addresses| addresses.take(network(address), self.clock.now_ms()));
+        taken.unwrap_or(Ok(())).map_err(|retry_after_ms| self.too_many("address", retry_after_ms))
     }
 
-    fn limit_failures(&self, user: &UserId) -> Result<()> {
-        self.limit("login_failures", || self.failures.take(user.clone(), self.clock.now_ms()))
+    async fn limit_failures(&self, user: &UserId) -> Result<Counted> {
+        let taken = self.failures.take(user, self.clock.now_ms()).await;
+        taken.map_err(|retry_after_ms| self.too_many("login_failures", retry_after_ms))
     }
 
-    fn limit(&self, name: &str, take: impl FnOnce() -> Result<(), i64>) -> Result<()> {
-        if !self.settings.limited {
-            return Ok(());
-        }
-        take().map_err(|retry_after_ms| {
-            self.metrics.limited.with_label_values(&[name]).inc();
-            Error::too_many("too many attempts, try again later", retry_after_ms)
-        })
+    fn too_many(&self, limit: &str, retry_after_ms: i64) -> Error {
+        self.metrics.limited.with_label_values(&[limit]).inc();
+        Error::too_many("too many attempts, try again later", retry_after_ms)
     }
 }
 

@@ -6,10 +6,12 @@ use super::{content, fields};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::model::{
-    Appended, Caller, ConversationId, Destination, Draft, GroupStatus, MemberStatus, Message, MsgType, Refusal, Stored,
+    Appended, Caller, ConversationId, Destination, Draft, GroupStatus, MemberStatus, Message, MsgType, Refusal, SendLimit,
+    Stored,
 };
 use crate::push::Bus;
 use crate::store::Messages;
+use crate::telemetry::Metrics;
 
 /// The longest client_msg_id.
 const CLIENT_MSG_ID_BYTES: usize = 128;
@@ -43,13 +45,20 @@ pub struct Sending {
     messages: Arc<dyn Messages>,
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
     content_bytes: usize,
 }
 
 impl Sending {
     /// The rule on these ports, for contents of at most `content_bytes`.
-    pub fn new(messages: Arc<dyn Messages>, bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, content_bytes: usize) -> Self {
-        Self { messages, bus, clock, content_bytes }
+    pub fn new(
+        messages: Arc<dyn Messages>,
+        bus: Arc<dyn Bus>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        content_bytes: usize,
+    ) -> Self {
+        Self { messages, bus, clock, metrics, content_bytes }
     }
 
     /// Sends a message of a caller whose token was checked but perhaps not looked up: that happens here, together with
@@ -64,11 +73,18 @@ impl Sending {
         match self.messages.append(draft, admit, Box::new(tell)).await? {
             Appended::New(message) | Appended::Repeat(message) => Ok(message),
             Appended::OtherBody => Err(Code::DuplicateMessage.into()),
-            Appended::Refused(Refusal { retry_after_ms: Some(wait), .. }) => {
-                Err(Error::too_many("too many messages, try again later", wait))
-            }
-            Appended::Refused(Refusal { code, .. }) => Err(code.into()),
+            Appended::Refused(Refusal::Rule(code)) => Err(code.into()),
+            Appended::Refused(Refusal::Limit { limit, retry_after_ms }) => Err(self.too_many(limit, retry_after_ms)),
         }
+    }
+
+    fn too_many(&self, limit: SendLimit, retry_after_ms: i64) -> Error {
+        let (name, sentence) = match limit {
+            SendLimit::User => ("user_sends", "you send too many messages, try again later"),
+            SendLimit::Conversation => ("conversation_sends", "the conversation has too many messages, try again later"),
+        };
+        self.metrics.limited.with_label_values(&[name]).inc();
+        Error::too_many(sentence, retry_after_ms)
     }
 
     fn draft(&self, caller: &Caller, outgoing: Outgoing) -> Result<Draft> {

@@ -104,15 +104,29 @@ pub enum Appended {
 
 /// Why an append was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refusal {
-    /// The code that the sender gets.
-    pub code: Code,
-    /// In how many milliseconds it may be tried again, if a limit refused.
-    pub retry_after_ms: Option<i64>,
+pub enum Refusal {
+    /// The token is not current, or the rule refused: the code that the sender gets.
+    Rule(Code),
+    /// There were too many messages.
+    Limit {
+        /// Whose.
+        limit: SendLimit,
+        /// In how many milliseconds it may be tried again.
+        retry_after_ms: i64,
+    },
+}
+
+/// Whose messages are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendLimit {
+    /// The sender's, on all its platforms.
+    User,
+    /// The conversation's.
+    Conversation,
 }
 
 impl From<Code> for Refusal {
     fn from(code: Code) -> Self {
-        Self { code, retry_after_ms: None }
+        Self::Rule(code)
     }
 }

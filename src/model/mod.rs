@@ -12,7 +12,7 @@ mod window;
 pub use conversation::{Conversation, ConversationKind, ConversationState, ReceiveOption, Settings};
 pub use group::{Fanout, Group, GroupFields, GroupState, GroupStatus, GroupUpdate, Member, MemberStatus, Role};
 pub use ids::{ConversationId, GroupId, Platform, UserId};
-pub use message::{Appended, Destination, Draft, Message, MsgType, Refusal};
+pub use message::{Appended, Destination, Draft, Message, MsgType, Refusal, SendLimit};
 pub use push::{CloseReason, FRAME_BYTES, GroupChange, Logged, NodeId, Push, PushId, Stored};
 pub use session::{Caller, Session};
 pub use user::{User, UserUpdate};

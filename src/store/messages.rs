@@ -17,7 +17,10 @@ pub trait Messages: Send + Sync {
     /// Stores the draft under the next seq of its conversation, once for (sender, client_msg_id). Refused (2001) if the
     /// caller's token is not the current one: that is looked up together with everything else.
     ///
-    /// Seqs start at 1 and are never given twice. A refused append burns none. `committed` is called for a new message only,
+    /// A limit on the sender's or the conversation's messages refuses last, with the time to wait. A repeat is answered all the
+    /// same, and takes no slot of the conversation; nor does what is refused.
+    ///
+    /// Seqs start at 1 and are never given twice. A refused append burns none, and leaves its id free. `committed` is called for a new message only,
     /// and for messages of one sender that wait for each other in their order. The conversation comes into being for both sides with its first message, and the sender has
     /// read its own message.
     async fn append(&self, draft: Draft, admit: Admit, committed: OnCommit<Stored>) -> Result<Appended, StoreError>;

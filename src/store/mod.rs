@@ -7,6 +7,8 @@ pub mod cluster;
 mod conversations;
 pub mod embedded;
 mod groups;
+mod limits;
+mod login_failures;
 mod messages;
 mod sessions;
 mod users;
@@ -15,6 +17,8 @@ use std::sync::Arc;
 
 pub use conversations::{Conversations, Subscription};
 pub use groups::{GroupRule, Groups};
+pub use limits::{Quota, Quotas, RateLimiter};
+pub use login_failures::{Counted, LoginFailures, OwnLoginFailures};
 pub use messages::{Admit, Messages};
 pub use sessions::Sessions;
 pub use users::Users;
@@ -57,6 +61,7 @@ pub struct Stores {
     pub groups: Arc<dyn Groups>,
     pub conversations: Arc<dyn Conversations>,
     pub messages: Arc<dyn Messages>,
+    pub login_failures: Arc<dyn LoginFailures>,
     pub health: Arc<dyn Health>,
 }
 

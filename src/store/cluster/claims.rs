@@ -2,15 +2,17 @@
 
 use super::functions::SEQS;
 use super::group_nodes::nodes_key;
+use super::limits::limited;
 use super::redis::Redis;
 use super::seqs::{Claimed, Closed, MsgId, Peeked};
 use crate::model::NodeId;
-use crate::store::StoreError;
+use crate::store::{Quota, StoreError};
 
 /// The keys of conversations in Redis.
 #[derive(Clone)]
 pub(super) struct Claims {
     redis: Redis,
+    limit: Option<Quota>,
 }
 
 /// What a claim says of itself.
@@ -31,8 +33,9 @@ pub(super) struct Peek {
 }
 
 impl Claims {
-    pub(super) fn new(redis: Redis) -> Self {
-        Self { redis }
+    /// The keys, with a limit on the messages of each conversation.
+    pub(super) fn new(redis: Redis, limit: Option<Quota>) -> Self {
+        Self { redis, limit }
     }
 
     /// Claims a seq; also says whether it was given now, and not found pending.
@@ -42,10 +45,13 @@ impl Claims {
         of: ClaimOf<'_>,
         ticket: &str,
     ) -> Result<(Claimed, bool), StoreError> {
-        let keys = vec![self.seq_key(conversation), self.claim_key(conversation, of.id)];
+        let mut keys = vec![self.seq_key(conversation), self.claim_key(conversation, of.id)];
         let numbers = [of.known, of.candidate, of.settled, of.floor].map(|number| number.to_string());
         let [known, candidate, settled, floor] = numbers;
-        let arguments = vec![of.id.to_string(), of.body.to_string(), known, candidate, settled, ticket.to_owned(), floor];
+        let mut arguments = vec![of.id.to_string(), of.body.to_string(), known, candidate, settled];
+        arguments.extend([ticket.to_owned(), floor]);
+        let limit_key = self.redis.key(&format!("conversation_sends:{{{conversation}}}"));
+        limited(self.limit, limit_key, (&mut keys, &mut arguments));
         let words = self.redis.call((&SEQS, "claim"), keys, arguments).await?;
         let new = words.first().is_some_and(|word| word == "new");
         Claimed::parse(&words).map(|claimed| (claimed, new)).ok_or_else(|| strange("claim", &words))

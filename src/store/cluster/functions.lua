@@ -21,6 +21,7 @@
 --   j:<seq>               seqs from here up to this value belong to nobody here: an orphan block, or another server's
 --
 -- KEYS[2] of claim and finish, and from KEYS[2] on of resolve, is `claim:{conversation}:<id>`: a finished claim, remembered.
+-- KEYS[3] of claim, if it is there, is `conversation_sends:{conversation}`: the limit on what is claimed.
 -- A line that ends with `guard:` and a name is one that the walks of tests/it/seqs take out, to see what it is for.
 
 local LAYOUT = '1'
@@ -43,10 +44,7 @@ local function int(number)
   return string.format('%.0f', number)
 end
 
-local function now_ms()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
+-- include limits.lua
 
 -- A server takes a new replication id whenever it starts as a master or becomes one. A run id would survive a fail-back.
 local function this_server()
@@ -224,6 +222,8 @@ local function claim_next(key, ask_for, now)
   end
   -- The sender saw, or sent, what another copy of this key gave out: is there a higher fence?
   if key.next <= ask_for.floor then return { 'behind', int(key.fence) } end -- guard: floor
+  local wait = ask_for.limit and take_slot(ask_for.limit, now)
+  if wait then return { 'limited', wait } end
   local sent = now
   sent = math.max(sent, key.send_at) -- guard: order
   put(key, 'send_at', sent)
@@ -239,10 +239,11 @@ local function claim_next(key, ask_for, now)
   return answer
 end
 
--- claim id body known_fence candidate settled ticket floor: a seq that is given now is above the floor.
+-- claim id body known_fence candidate settled ticket floor [burst interval_ms]: a seq that is given now is above the floor.
 local function claim(keys, args)
   local ask_for = { id = args[1], body = args[2], known = tonumber(args[3]), ticket = args[6], floor = tonumber(args[7]) }
   ask_for.candidate, ask_for.settled = tonumber(args[4]), tonumber(args[5])
+  ask_for.limit = limit(keys[3], args[8], args[9])
   local now, key = now_ms(), read(keys[1])
   if key.foreign then begin(key) end
   local behind = false

@@ -16,7 +16,7 @@ use super::seqs::{Claimed, Gaps, Granted, MsgId, Need, Part, Send as Sending, Se
 use super::sequencer::Sequencer;
 use super::tokens::{Admitted, SharedTokens};
 use crate::error::Code;
-use crate::model::{Appended, ConversationId, Draft, Extent, Logged, Message, Refusal, Stored, UserId};
+use crate::model::{Appended, ConversationId, Draft, Extent, Logged, Message, Refusal, SendLimit, Stored, UserId};
 use crate::store::{Admit, Messages, OnCommit, StoreError};
 
 /// How long a send waits for the block that another one brings.
@@ -130,16 +130,21 @@ impl Attempt {
             let step = sequencer.watch(&self.conversation, |watch| send.next(answer, watch, now));
             let ask = match step {
                 SendStep::Ask(ask) => ask,
-                SendStep::Done(outcome) => return self.ended(outcome).await,
+                SendStep::Done(outcome) => return self.ended(outcome, fresh).await,
             };
             if let (SendAsk::Claim { candidate: 0, .. }, Allowed::Repeat(refusal)) = (&ask, &allowed) {
-                if fresh {
-                    self.store.tokens.unbind(&self.draft.caller, &self.draft.client_msg_id).await;
-                }
-                return Ok(Appended::Refused(*refusal));
+                return Ok(self.refused(*refusal, fresh).await);
             }
             answer = self.operate(ask).await;
         }
+    }
+
+    /// The end of a refused send, whose id is free again if it was bound for it.
+    async fn refused(&self, refusal: Refusal, fresh: bool) -> Appended {
+        if fresh {
+            self.store.tokens.unbind(&self.draft.caller, &self.draft.client_msg_id).await;
+        }
+        Appended::Refused(refusal)
     }
 
     /// Whether the caller may send this, and whether the id was bound for it; `None` if its token is not the current one.
@@ -147,14 +152,14 @@ impl Attempt {
         let Self { store, draft, .. } = self;
         let admitted = store.tokens.admit(&draft.caller, &draft.client_msg_id, &draft.conversation);
         let (admitted, destination) = try_join(admitted, store.places.destination(draft)).await?;
-        Ok(match admitted {
-            Admitted::NotCurrent => None,
-            Admitted::Elsewhere => Some((false, Allowed::Repeat(Code::DuplicateMessage.into()))),
-            Admitted::Yes { fresh } => match admit(&destination) {
-                Ok(()) => Some((fresh, Allowed::All)),
-                Err(code) => Some((fresh, Allowed::Repeat(code.into()))),
-            },
-        })
+        let ruled = admit(&destination).map_err(Refusal::from);
+        let (fresh, ruled) = match admitted {
+            Admitted::NotCurrent => return Ok(None),
+            Admitted::Elsewhere => (false, Err(Code::DuplicateMessage.into())),
+            Admitted::Limited(refusal) => (false, ruled.and(Err(refusal))),
+            Admitted::Yes { fresh } => (fresh, ruled),
+        };
+        Ok(Some((fresh, ruled.map_or_else(Allowed::Repeat, |()| Allowed::All))))
     }
 
     /// The seqs at which the id was tried here, with head and floor if they are wanted; and whether it is stored in another
@@ -294,7 +299,7 @@ impl Attempt {
         }
     }
 
-    async fn ended(&self, outcome: SendOutcome) -> Result<Appended, StoreError> {
+    async fn ended(&self, outcome: SendOutcome, fresh: bool) -> Result<Appended, StoreError> {
         let sequencer = &self.store.sequencer;
         match outcome {
             SendOutcome::Stored { seq, send_at_ms } if self.part.is_new() => {
@@ -315,6 +320,10 @@ impl Attempt {
                 mine.map(Appended::Repeat).ok_or_else(missing)
             }
             SendOutcome::OtherBody => Ok(Appended::OtherBody),
+            SendOutcome::Limited(retry_after_ms) => {
+                let limit = SendLimit::Conversation;
+                Ok(self.refused(Refusal::Limit { limit, retry_after_ms }, fresh).await)
+            }
             SendOutcome::TryAgain => {
                 sequencer.settle_soon(&self.conversation);
                 Err(StoreError::TimedOut)

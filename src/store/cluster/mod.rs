@@ -11,6 +11,7 @@ pub mod functions;
 mod group_nodes;
 mod groups;
 mod letters;
+mod limits;
 mod logs;
 mod message_rows;
 mod messages;

@@ -14,6 +14,7 @@ use super::cql::{Cql, Kind, SharedCql};
 use super::extents::Extents;
 use super::group_nodes::GroupNodes;
 use super::groups::{ClusterGroups, GroupTable, Growing};
+use super::limits::SharedLoginFailures;
 use super::logs::{LogLimits, Logs};
 use super::message_rows::MessageRows;
 use super::messages::MessageStore;
@@ -29,7 +30,7 @@ use super::users::UserTable;
 use super::views::Views;
 use crate::config::ClusterStore;
 use crate::model::NodeId;
-use crate::store::{Health, StoreError, Stores};
+use crate::store::{Health, Quotas, StoreError, Stores};
 use crate::telemetry::Metrics;
 
 /// How long a backend may take to say that it is there.
@@ -47,7 +48,7 @@ impl Cluster {
     /// `stop`.
     pub async fn open(
         config: &ClusterStore,
-        limits: LogLimits,
+        (limits, quotas): (LogLimits, Quotas),
         metrics: &Metrics,
         stop: CancellationToken,
     ) -> Result<Self, SchemaError> {
@@ -56,8 +57,9 @@ impl Cluster {
         let cql: SharedCql = Arc::new(cql.counted(metrics.cql_statements.clone()));
         let redis = Redis::connect(config, metrics.redis_commands.clone()).await?;
         let (authority, rows) = (Authority::prepare(cql.clone()).await?, MessageRows::prepare(cql.clone()).await?);
-        let claims = Claims::new(redis.clone());
-        let tokens = Arc::new(Tokens::new(SessionTable::open(cql.clone()).await?, redis.clone()));
+        let claims = Claims::new(redis.clone(), quotas.conversation_sends);
+        let sessions = SessionTable::open(cql.clone()).await?;
+        let tokens = Arc::new(Tokens::new(sessions, redis.clone(), quotas.user_sends));
         let (groups, views) = (
             Arc::new(GroupTable::open(cql.clone(), config.big_group_members).await?),
             Arc::new(Views::open(cql.clone()).await?),
@@ -86,6 +88,7 @@ impl Cluster {
             )),
             conversations: Arc::new(ClusterConversations::new(views, groups, extents.clone())),
             messages: Arc::new(MessageStore { sequencer, places, tokens, extents }),
+            login_failures: Arc::new(SharedLoginFailures::new(redis.clone(), quotas.login_failures)),
             health: Arc::new(health),
         };
         Ok(Self { stores, redis, push })

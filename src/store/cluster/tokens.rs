@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::functions::AUTH;
+use super::limits::limited;
 use super::redis::Redis;
 use super::sessions::SessionTable;
-use crate::model::{Caller, ConversationId, Platform, Session, UserId};
-use crate::store::{Sessions, StoreError};
+use crate::model::{Caller, ConversationId, Platform, Refusal, SendLimit, Session, UserId};
+use crate::store::{Quota, Sessions, StoreError};
 
 /// What [`Tokens::admit`] found.
 pub(super) enum Admitted {
@@ -21,20 +22,25 @@ pub(super) enum Admitted {
     NotCurrent,
     /// The id is being sent to another conversation.
     Elsewhere,
+    /// The user sends too much, so the id is not bound.
+    Limited(Refusal),
 }
 
 /// Sessions with their copy.
 pub(super) struct Tokens {
     table: SessionTable,
     redis: Redis,
+    limit: Option<Quota>,
 }
 
 impl Tokens {
-    pub(super) fn new(table: SessionTable, redis: Redis) -> Self {
-        Self { table, redis }
+    /// Sessions in this table, with a limit on the messages of each user.
+    pub(super) fn new(table: SessionTable, redis: Redis, limit: Option<Quota>) -> Self {
+        Self { table, redis, limit }
     }
 
-    /// Looks the caller's token up, and binds the id to the conversation for as long as attempts last.
+    /// Looks the caller's token up, and binds the id to the conversation for as long as attempts last, which takes one slot of the
+    /// user's messages.
     pub(super) async fn admit(
         &self,
         caller: &Caller,
@@ -42,25 +48,34 @@ impl Tokens {
         conversation: &ConversationId,
     ) -> Result<Admitted, StoreError> {
         let (user, ticket) = (&caller.user, ticket());
-        let keys = vec![self.key(user, caller.platform), self.bind_key(user, client_msg_id)];
-        let words = self.redis.call((&AUTH, "admit"), keys, vec![ticket.clone(), conversation.to_string()]).await?;
+        let (keys, arguments) = self.bound(caller, client_msg_id, vec![ticket.clone(), conversation.to_string()]);
+        let words = self.redis.call((&AUTH, "admit"), keys, arguments).await?;
         let session = match words.get(1).map(String::as_str) {
             Some("copy") => words.get(2).and_then(|text| parse(text)),
             _ => self.read_and_fill(user, caller.platform, ticket).await?,
         };
+        let bound = words.first().map(String::as_str);
         if session.is_none_or(|session| session.jti != caller.jti) {
+            if bound == Some("bound") {
+                // Whoever has an old token must not use up the slots of the user.
+                self.unbind(caller, client_msg_id).await;
+            }
             return Ok(Admitted::NotCurrent);
         }
-        Ok(match words.first().map(String::as_str) {
+        Ok(match bound {
             Some("elsewhere") => Admitted::Elsewhere,
+            Some("limited") => {
+                let retry_after_ms = words.get(3).and_then(|wait| wait.parse().ok()).unwrap_or(0);
+                Admitted::Limited(Refusal::Limit { limit: SendLimit::User, retry_after_ms })
+            }
             bound => Admitted::Yes { fresh: bound == Some("bound") },
         })
     }
 
-    /// Frees an id whose send was refused.
+    /// Frees an id whose send was refused, and its slot.
     pub(super) async fn unbind(&self, caller: &Caller, client_msg_id: &str) {
-        let keys = vec![self.key(&caller.user, caller.platform), self.bind_key(&caller.user, client_msg_id)];
-        if let Err(error) = self.redis.call((&AUTH, "unbind"), keys, Vec::new()).await {
+        let (keys, arguments) = self.bound(caller, client_msg_id, Vec::new());
+        if let Err(error) = self.redis.call((&AUTH, "unbind"), keys, arguments).await {
             tracing::debug!(%error, "a client_msg_id stays bound for two minutes");
         }
     }
@@ -80,6 +95,15 @@ impl Tokens {
     /// Takes the copy away, after the session changed. Until that is done nobody may be told of the change.
     async fn drop_copy(&self, user: &UserId, platform: Platform) -> Result<(), StoreError> {
         self.redis.call((&AUTH, "drop_session"), vec![self.key(user, platform)], Vec::new()).await.map(drop)
+    }
+
+    /// The keys and arguments of a call about an id, which begins with these arguments.
+    fn bound(&self, caller: &Caller, client_msg_id: &str, mut arguments: Vec<String>) -> (Vec<String>, Vec<String>) {
+        let user = &caller.user;
+        let mut keys = vec![self.key(user, caller.platform), self.bind_key(user, client_msg_id)];
+        let limit_key = self.redis.key(&format!("user_sends:{{{user}}}"));
+        limited(self.limit, limit_key, (&mut keys, &mut arguments));
+        (keys, arguments)
     }
 
     fn key(&self, user: &UserId, platform: Platform) -> String {

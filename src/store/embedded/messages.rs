@@ -9,6 +9,7 @@ use super::batch::Tx;
 use super::conversations::extent;
 use super::keys::{self, Table};
 use super::rows::{self, ConversationRow, GroupRow, HeadRow, MemberRow, MessageIdRow, MessageRow, SessionRow};
+use super::send_limits::SendLimits;
 use crate::error::Code;
 use crate::model::{
     Appended, Caller, Conversation, ConversationId, Destination, Draft, Extent, GroupId, Message, Session, Stored, UserId,
@@ -20,13 +21,16 @@ use crate::store::{Admit, Messages, OnCommit, StoreError};
 impl Messages for Embedded {
     async fn append(&self, draft: Draft, admit: Admit, committed: OnCommit<Stored>) -> Result<Appended, StoreError> {
         let core = Arc::clone(&self.core);
+        let limited = Arc::clone(&self.core);
         let hook = move |appended: &Appended| {
             if let Appended::New(message) = appended {
                 core.recent.push(message);
                 committed(&Stored { message: Arc::clone(message), logged: Vec::new() });
             }
         };
-        self.writer.change(move |tx: &mut Tx<'_>| append(tx, &draft, admit), Some(Box::new(hook))).await
+        self.writer
+            .change(move |tx: &mut Tx<'_>| append(tx, &draft, admit, &limited.send_limits), Some(Box::new(hook)))
+            .await
     }
 
     async fn range(
@@ -65,7 +69,7 @@ impl Messages for Embedded {
     }
 }
 
-fn append(tx: &mut Tx<'_>, draft: &Draft, admit: Admit) -> Result<Appended, StoreError> {
+fn append(tx: &mut Tx<'_>, draft: &Draft, admit: Admit, limits: &SendLimits) -> Result<Appended, StoreError> {
     if !is_current(tx, &draft.caller)? {
         return Ok(Appended::Refused(Code::TokenInvalid.into()));
     }
@@ -82,6 +86,9 @@ fn append(tx: &mut Tx<'_>, draft: &Draft, admit: Admit) -> Result<Appended, Stor
     };
     if let Err(code) = admit(&destination) {
         return Ok(Appended::Refused(code.into()));
+    }
+    if let Err(refusal) = limits.take(draft) {
+        return Ok(Appended::Refused(refusal));
     }
     let message = next_message(tx, draft)?;
     let mut view = match view {

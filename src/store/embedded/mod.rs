@@ -12,6 +12,7 @@ mod keys;
 mod messages;
 mod recent;
 mod rows;
+mod send_limits;
 mod sessions;
 mod tables;
 mod users;
@@ -28,10 +29,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use folder::OpenError;
 
-use super::{Health, StoreError, Stores};
+use super::{Health, OwnLoginFailures, Quotas, StoreError, Stores};
 use crate::telemetry::Metrics;
 use folder::Folder;
 use recent::Recent;
+use send_limits::SendLimits;
 use tables::{Tables, View};
 use writer::Writer;
 
@@ -44,6 +46,8 @@ pub struct Options {
     pub recent_bytes: usize,
     /// The most changes that share one sync.
     pub batch_max: usize,
+    /// What callers are held to.
+    pub quotas: Quotas,
 }
 
 /// How long a change may take before its caller is told that its outcome is unknown.
@@ -68,6 +72,7 @@ struct Core {
     busy: Mutex<Option<Instant>>,
     ended: CancellationToken,
     recent: Recent,
+    send_limits: SendLimits,
     /// Places for those who read much.
     readers: Arc<Semaphore>,
     metrics: Arc<Metrics>,
@@ -164,6 +169,7 @@ impl Embedded {
             busy: Mutex::new(None),
             ended: ended.clone(),
             recent: Recent::new(options.recent_bytes),
+            send_limits: SendLimits::new(&options.quotas),
             readers: Arc::new(Semaphore::new(READERS)),
             metrics,
         });
@@ -176,6 +182,7 @@ impl Embedded {
 
     /// The store's ports.
     pub fn stores(self) -> Stores {
+        let login_failures = OwnLoginFailures::new(self.core.options.quotas.login_failures);
         let store = Arc::new(self);
         Stores {
             users: store.clone(),
@@ -183,6 +190,7 @@ impl Embedded {
             groups: store.clone(),
             conversations: store.clone(),
             messages: store.clone(),
+            login_failures: Arc::new(login_failures),
             health: store,
         }
     }

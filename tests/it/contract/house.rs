@@ -9,8 +9,8 @@ use nexo::domain::{Conversations, GroupLimits, Groups, History, Outgoing, Pull, 
 use nexo::error::Result;
 use nexo::model::{Caller, CloseReason, GroupFields, GroupId, Message, PushId, UserId};
 use nexo::push::{Attach, Attached, Bus, ClusterBus, Connection, Frame, Hub, Limits, Taken};
-use nexo::store::Stores;
 use nexo::store::cluster::{Cluster, LogLimits};
+use nexo::store::{Quotas, Stores};
 use nexo::telemetry::Metrics;
 
 use super::store::Store;
@@ -66,7 +66,8 @@ impl House {
         let stop = CancellationToken::new();
         let logs = LogLimits { entries: limits.log_entries, ttl_ms: limits.log_ttl_ms };
         let metrics = Arc::new(Metrics::new().expect("metrics"));
-        let cluster = Cluster::open(config, logs, &metrics, stop.clone()).await.expect("the node opens");
+        let cluster =
+            Cluster::open(config, (logs, Quotas::default()), &metrics, stop.clone()).await.expect("the node opens");
         let (stores, clock) = (cluster.stores(), Arc::new(ManualClock::at(now_ms())));
         let any_clock: Arc<dyn Clock> = clock.clone();
         let started = ClusterBus::start(limits, &stores, cluster.push_path(), any_clock, metrics.clone()).await;
@@ -80,7 +81,7 @@ impl House {
         let any_clock: Arc<dyn Clock> = clock.clone();
         let group_limits = GroupLimits { member_ids: 1_000, members: 100_000 };
         House {
-            sending: Sending::new(stores.messages.clone(), bus.clone(), any_clock.clone(), 16_384),
+            sending: Sending::new(stores.messages.clone(), bus.clone(), any_clock.clone(), metrics.clone(), 16_384),
             history: History::new(&stores),
             groups: Groups::new(&stores, bus.clone(), any_clock, group_limits),
             conversations: Conversations::new(stores.conversations.clone(), bus.clone()),

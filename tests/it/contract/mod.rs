@@ -13,7 +13,7 @@
 //! | 6 a window is a promise | `delivery::a_member_is_pushed_exactly_what_it_can_pull`, `groups::windows_are_copied_to_the_conversations`, `model::*` |
 //! | 7 what is not in the store is disposable | `disposable::*` |
 //! | 8 a hole is final | `visible::whoever_sees_a_seq_sees_all_below_it` |
-//! | 9 everything is bounded | `bounds::*`, `fault::crowd`, `fault::logins` |
+//! | 9 everything is bounded | `bounds::*`, `limits::*`, `fault::crowd`, `fault::logins` |
 
 mod bounds;
 mod conversations;
@@ -21,6 +21,7 @@ mod delivery;
 mod disposable;
 mod groups;
 mod house;
+mod limits;
 mod messages;
 mod model;
 mod nodes;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use nexo::config::ClusterStore;
 use nexo::model::{Caller, ConversationId, Draft, GroupId, MsgType, Platform, Session, User, UserId};
-use nexo::store::Stores;
 use nexo::store::cluster::{Cluster, LogLimits};
 use nexo::store::embedded::{Embedded, Options, WriterThread};
+use nexo::store::{Quotas, Stores};
 use nexo::telemetry::Metrics;
 use tempfile::TempDir;
 
@@ -44,7 +44,7 @@ where
             None => Store::fresh(),
             Some(config) => {
                 migrated(&config).await;
-                Store::cluster(config).await
+                Store::cluster(config, Quotas::default()).await
             }
         };
         let whole = tokio::time::timeout(Duration::from_secs(120), promise(store)).await;
@@ -78,7 +78,7 @@ const LOGS: LogLimits = LogLimits { entries: 512, ttl_ms: 900_000 };
 impl Store {
     /// An embedded one, in a folder of its own.
     pub(super) fn fresh() -> Store {
-        Store::embedded(tempfile::tempdir().expect("a folder"))
+        Store::embedded(tempfile::tempdir().expect("a folder"), Quotas::default())
     }
 
     /// The settings of the cluster, if it is one.
@@ -99,15 +99,16 @@ impl Store {
         }
     }
 
-    async fn cluster(config: ClusterStore) -> Store {
+    /// One on the database and the Redis of these settings, with these limits.
+    pub(super) async fn cluster(config: ClusterStore, quotas: Quotas) -> Store {
         let stop = CancellationToken::new();
-        let cluster =
-            Cluster::open(&config, LOGS, &Metrics::new().expect("metrics"), stop.clone()).await.expect("the store opens");
+        let metrics = Metrics::new().expect("metrics");
+        let cluster = Cluster::open(&config, (LOGS, quotas), &metrics, stop.clone()).await.expect("the store opens");
         Store { ports: cluster.stores(), base: Base::Cluster { config: Box::new(config), cluster: Box::new(cluster), stop } }
     }
 
-    fn embedded(folder: TempDir) -> Store {
-        let options = Options { cache_bytes: 8 << 20, recent_bytes: 1 << 20, batch_max: 64 };
+    fn embedded(folder: TempDir, quotas: Quotas) -> Store {
+        let options = Options { cache_bytes: 8 << 20, recent_bytes: 1 << 20, batch_max: 64, quotas };
         let metrics = Arc::new(Metrics::new().expect("metrics"));
         let (store, writer) = Embedded::open(folder.path(), options, metrics).expect("the store opens");
         Store { ports: store.stores(), base: Base::Embedded { folder, writer } }
@@ -128,18 +129,23 @@ impl Store {
 
     /// Ends it and opens it again on the same data. Nobody else may hold a port any more.
     pub(super) async fn reopened(self) -> Store {
+        self.limited(Quotas::default()).await
+    }
+
+    /// The same, with these limits from then on.
+    pub(super) async fn limited(self, quotas: Quotas) -> Store {
         let Store { ports, base } = self;
         drop(ports);
         match base {
             Base::Embedded { folder, writer } => {
                 within("the end of the writer: does the test still hold a port?", writer.ended().cancelled()).await;
                 writer.join();
-                Store::embedded(folder)
+                Store::embedded(folder, quotas)
             }
             Base::Cluster { config, cluster, stop } => {
                 stop.cancel();
                 cluster.close().await;
-                Store::cluster(*config).await
+                Store::cluster(*config, quotas).await
             }
         }
     }

@@ -17,10 +17,10 @@ async fn count(world: &World, name: &str) -> u64 {
 
 #[test]
 fn a_send_between_two_costs_at_most_7_redis_commands_and_5_cql_statements() {
-    run(Mode::Cluster, &[], async |world: World| {
+    run(Mode::Cluster, &[("limits", "enabled", "true")], async |world: World| {
         let [ann, bob] = world.people().await;
         let (mut phone, mut desk) = (ann.on(1).await.socket().await, bob.socket().await);
-        // The first ones bring the conversation into being, and small blocks of seqs.
+        // The limits are on, and cost nothing. The first ones bring the conversation into being, and small blocks of seqs.
         for _ in 0..SENDS {
             ann.send(&bob, "first").await;
         }

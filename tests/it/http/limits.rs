@@ -1,5 +1,7 @@
 //! What is bounded, and what is said past a bound.
 
+use std::time::Instant;
+
 use futures_util::future::join_all;
 use hyper::Method;
 use serde_json::{Value, json};
@@ -18,19 +20,95 @@ fn assert_too_many(reply: &Reply) {
     assert!((1..=60).contains(&seconds), "{seconds}");
 }
 
+/// Sends until one is refused; answers that with how many were not.
+async fn sends_until_refused(mut send: impl AsyncFnMut() -> Reply) -> (Reply, u64) {
+    let mut sent = 0;
+    let refused = eventually("a refusal", async || {
+        let reply = send().await;
+        sent += u64::from(reply.code() == 0);
+        (reply.code() != 0).then_some(reply)
+    });
+    (refused.await, sent)
+}
+
+/// That a limit of three, and one each second, refused; answers how many messages it let through.
+#[track_caller]
+fn assert_limited((refused, sent): &(Reply, u64), begun: Instant) -> u64 {
+    assert_too_many(refused);
+    let most = 3 + begun.elapsed().as_secs();
+    assert!((1..=most).contains(sent), "{sent} messages within {:?}", begun.elapsed());
+    *sent
+}
+
+/// Sends a message again until it is taken, and answers it.
+async fn goes_through(sender: &Person, draft: &Value) -> Value {
+    let taken = eventually("the end of the limit", async || {
+        let reply = sender.post("/msg/send", draft.clone()).await;
+        (reply.code() != 1006).then_some(reply)
+    });
+    taken.await.ok()
+}
+
 e2e! {
     // Code 1006.
     with(limits.enabled = "true", limits.login_failures_per_minute = "3")
     async fn too_many_wrong_passwords_for_one_account_are_1006(world: World) {
         let [ann, bob] = world.people().await;
-        let node = world.visitor_of_one();
+        let visitor = world.visitor();
         for _ in 0..3 {
-            node.post("/auth/login", login(&ann.id, "wrong password")).await.refused(2008);
+            visitor.post("/auth/login", login(&ann.id, "wrong password")).await.refused(2008);
         }
-        assert_too_many(&node.post("/auth/login", login(&ann.id, "wrong password")).await);
-        node.post("/auth/login", login(&bob.id, "wrong password")).await.refused(2008);
+        assert_too_many(&visitor.post("/auth/login", login(&ann.id, "wrong password")).await);
+        visitor.post("/auth/login", login(&bob.id, "wrong password")).await.refused(2008);
         bob.on(5).await.get("/user/info").await.ok();
         ann.get("/user/info").await.ok();
+    }
+
+    with(limits.enabled = "true", limits.user_sends_burst = "3", limits.user_sends_per_second = "1")
+    async fn too_many_messages_of_one_user_are_1006_for_a_moment(world: World) {
+        let [ann, bob] = world.people().await;
+        let phone = ann.on(1).await;
+        let begun = Instant::now();
+        let refused = sends_until_refused(async || {
+            let sender = if rand::random() { &ann } else { &phone };
+            sender.post("/msg/send", sender.draft(&bob, "hello")).await
+        })
+        .await;
+        let sent = assert_limited(&refused, begun);
+        bob.send(&ann, "I am not limited").await;
+        let mut socket = ann.socket().await;
+        eventually("a refusal over the WebSocket", async || {
+            let answer = socket.ask("send", ann.draft(&ann, "a note")).await;
+            (answer["code"] == 1006).then_some(())
+        })
+        .await;
+        ann.get("/user/info").await.ok();
+        assert_eq!(goes_through(&ann, &ann.draft(&bob, "hello at last")).await["seq"], sent + 2);
+    }
+
+    with(limits.enabled = "true", limits.conversation_sends_burst = "3", limits.conversation_sends_per_second = "1")
+    async fn too_many_messages_in_one_conversation_are_1006_for_a_moment(world: World) {
+        let [ann, bob, cho] = world.people().await;
+        let group = ann.group(&[&bob, &cho]).await;
+        let first = ann.draft_group(&group, "first");
+        ann.post("/msg/send", first.clone()).await.ok();
+        let begun = Instant::now();
+        let refused = sends_until_refused(async || {
+            let sender = if rand::random() { &ann } else { &bob };
+            sender.send_group(&group, "hello").await
+        })
+        .await;
+        let mut sent = assert_limited(&refused, begun) + 1;
+        assert_eq!(ann.post("/msg/send", first).await.ok()["seq"], 1, "a repeat is answered");
+        ann.send(&bob, "elsewhere").await;
+        let mut socket = cho.socket().await;
+        eventually("a refusal over the WebSocket", async || {
+            let answer = socket.ask("send", cho.draft_group(&group, "me too")).await;
+            sent += u64::from(answer["code"] == 0);
+            (answer["code"] == 1006).then_some(())
+        })
+        .await;
+        assert_eq!(goes_through(&cho, &cho.draft_group(&group, "at last")).await["seq"], sent + 1);
     }
 
     with(limits.enabled = "true", limits.auth_burst = "6", limits.auth_per_second = "1")

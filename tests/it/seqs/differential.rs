@@ -11,6 +11,11 @@ use super::redis::Redis;
 use super::sending::BODIES;
 
 const KEY: &str = "seq:{c}";
+const LIMIT_KEY: &str = "conversation_sends:{c}";
+/// No slot of a limit comes back within the test: servers whose clocks differ by a call would differ about that.
+const INTERVAL_MS: &str = "123456.7";
+/// How many arguments a claim has without a limit.
+const UNLIMITED: usize = 7;
 /// A client chooses a part of an id, so anything may be in it.
 const IDS: [&str; 4] = ["m1", "m2", "m|3|", "m 4 \u{e9}"];
 const CALLS: usize = 4_000;
@@ -85,7 +90,10 @@ impl Pair {
     /// Calls a function on both. The time of a real server cannot be set, so the one in memory is asked at each time that it may
     /// have been there: mostly that is one.
     fn call(&mut self, name: &str, ids: &[&str], args: &[String]) {
-        let keys: Vec<String> = std::iter::once(KEY.to_owned()).chain(ids.iter().map(|id| claim_key(id))).collect();
+        let mut keys: Vec<String> = std::iter::once(KEY.to_owned()).chain(ids.iter().map(|id| claim_key(id))).collect();
+        if name == "claim" && args.len() > UNLIMITED {
+            keys.push(LIMIT_KEY.to_owned());
+        }
         let (function, count) = (functions::function(name), keys.len().to_string());
         let fcall = if name == "peek" { "FCALL_RO" } else { "FCALL" };
         let mut words = vec![fcall, &function, &count];
@@ -143,7 +151,10 @@ impl Pair {
         let ticket = 1 + self.dice.below(1_000_000);
         let floor = if self.dice.chance(1, 8) { self.number("next") } else { self.dice.below(1 + self.number("next")) };
         let words = [fence + higher, candidate, settled, ticket, floor].map(|number| number.to_string());
-        let args: Vec<String> = [id, body].map(str::to_owned).into_iter().chain(words).collect();
+        let mut args: Vec<String> = [id, body].map(str::to_owned).into_iter().chain(words).collect();
+        if self.dice.chance(1, 2) {
+            args.extend([(1 + self.dice.below(40)).to_string(), INTERVAL_MS.to_owned()]);
+        }
         self.call("claim", &[id], &args);
     }
 
@@ -227,6 +238,6 @@ fn the_library_does_in_memory_what_it_does_in_redis() {
         }
     }
     let answers: Vec<&str> = pair.answers.iter().map(String::as_str).collect();
-    let all = "behind busy cold final finished gone installed need new nothing other refused resolved same seen settle stale wait warm watch";
+    let all = "behind busy cold final finished gone installed limited need new nothing other refused resolved same seen settle stale wait warm watch";
     assert_eq!(answers, all.split(' ').collect::<Vec<_>>(), "not every answer was met");
 }

@@ -97,6 +97,7 @@ impl Sending {
                     SendOutcome::Stored { seq, .. } => self.ack(world, seq),
                     SendOutcome::OtherBody => world.ledger.refuse((&self.id, &self.body), self.shown),
                     SendOutcome::TryAgain => {}
+                    SendOutcome::Limited(_) => unreachable!("walks have no limits"),
                 }
                 Some(outcome)
             }

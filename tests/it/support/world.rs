@@ -126,13 +126,6 @@ impl World {
         &mut self.servers
     }
 
-    /// A client without a token that goes to one server only, for what each server counts by itself.
-    pub(crate) fn visitor_of_one(&self) -> Client {
-        let nodes = Arc::new(Nodes::default());
-        nodes.set(&self.servers[..1]);
-        Client::new(nodes, client::http())
-    }
-
     /// The metrics of all servers, one after the other.
     pub(crate) async fn metrics(&self) -> String {
         let mut all = String::new();

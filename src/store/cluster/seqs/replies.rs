@@ -38,6 +38,8 @@ pub enum Claimed {
     Need(Need),
     /// A block is needed, and someone is bringing it.
     Wait,
+    /// The conversation takes no more messages for so many milliseconds.
+    Limited(i64),
 }
 
 fn number(word: Option<&String>) -> Option<u64> {
@@ -72,6 +74,7 @@ impl Claimed {
             "busy" => Self::Busy,
             "need" => Self::Need(need(&words[1..])?),
             "wait" => Self::Wait,
+            "limited" => Self::Limited(words.get(1)?.parse().ok()?),
             _ => return None,
         })
     }

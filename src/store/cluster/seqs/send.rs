@@ -79,6 +79,8 @@ pub enum SendOutcome {
     OtherBody,
     /// The client is to try again: the outcome is open.
     TryAgain,
+    /// Nothing was claimed: the conversation takes no more messages for so many milliseconds.
+    Limited(i64),
 }
 
 /// What comes next.
@@ -231,6 +233,7 @@ impl Send {
             Claimed::Final => SendStep::Ask(SendAsk::Blocks),
             Claimed::Need(need) => SendStep::Ask(SendAsk::Bring(need)),
             Claimed::Wait => self.unless_over(SendAsk::Pause, now),
+            Claimed::Limited(retry_after_ms) => SendStep::Done(SendOutcome::Limited(retry_after_ms)),
             // A claim of a fence that is over belongs to whoever settles it.
             Claimed::Claim { .. } | Claimed::Busy => SendStep::Done(SendOutcome::TryAgain),
         }

@@ -1,7 +1,7 @@
 //! Rate limits: the generic cell rate algorithm (GCRA, ITU-T I.371), one number for each key.
 //!
-//! It is written here because a failed login must be the only kind that counts: a slot is taken before the password is looked
-//! at and given back if it was right, which the crates of this kind do not offer.
+//! It is written here because what is refused after all must not count: a slot is taken before the password is looked at and
+//! given back if it was right, which the crates of this kind do not offer. `cluster/limits.lua` is the same in Redis.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 const MAX_KEYS: usize = 100_000;
 
 /// How much is allowed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quota {
     /// At once.
     pub burst: u32,
@@ -19,9 +19,20 @@ pub struct Quota {
     pub interval_ms: f64,
 }
 
+/// What a store holds its callers to, on all nodes together. `None` is no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Quotas {
+    /// Messages that a user sends, on all its platforms.
+    pub user_sends: Option<Quota>,
+    /// Messages that a conversation takes.
+    pub conversation_sends: Option<Quota>,
+    /// Wrong passwords of an account.
+    pub login_failures: Option<Quota>,
+}
+
 /// Counts calls by key, in the memory of this node.
 #[derive(Debug)]
-pub(super) struct RateLimiter<K> {
+pub struct RateLimiter<K> {
     quota: Quota,
     /// For each key, the time at which it will have all its burst again.
     full_at_ms: Mutex<HashMap<K, f64>>,
@@ -29,12 +40,12 @@ pub(super) struct RateLimiter<K> {
 
 impl<K: Hash + Eq> RateLimiter<K> {
     /// A limiter for this quota.
-    pub(super) fn new(quota: Quota) -> Self {
+    pub fn new(quota: Quota) -> Self {
         Self { quota, full_at_ms: Mutex::default() }
     }
 
     /// Takes one of `key`'s slots; `Err` says in how many milliseconds there will be one.
-    pub(super) fn take(&self, key: K, now_ms: i64) -> Result<(), i64> {
+    pub fn take(&self, key: K, now_ms: i64) -> Result<(), i64> {
         let now_ms = now_ms as f64;
         let mut keys = self.full_at_ms.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= MAX_KEYS {
@@ -56,7 +67,7 @@ impl<K: Hash + Eq> RateLimiter<K> {
     }
 
     /// Gives a slot back.
-    pub(super) fn give_back(&self, key: &K) {
+    pub fn give_back(&self, key: &K) {
         let mut keys = self.full_at_ms.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(full_at_ms) = keys.get_mut(key) {
             *full_at_ms -= self.quota.interval_ms;
