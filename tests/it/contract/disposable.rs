@@ -26,7 +26,12 @@ contract! {
         assert_eq!(house.pull(&bob, &conversation, seq_of(&frames[0]) + 1).await, (vec![2, 3], 3));
         let reader = Reader(back.connection);
         house.send_to(&ann, &bob.user, "live again").await.expect("sent");
-        assert_eq!(reader.next().await.expect("not closed").iter().map(seq_of).collect::<Vec<_>>(), [4]);
+        let mut seqs = Vec::new();
+        while seqs.last() != Some(&4) {
+            seqs.extend(reader.next().await.expect("not closed").iter().map(seq_of));
+        }
+        // What was acked a moment before bob came may be handed over only now.
+        assert!(matches!(seqs[..], [4] | [3, 4]), "{seqs:?}");
     }
 
     async fn a_lost_push_path_loses_no_membership_and_no_setting(store: Store) {
