@@ -42,7 +42,7 @@ impl Claims {
     pub(super) async fn claim(
         &self,
         conversation: &str,
-        of: ClaimOf<'_>,
+        of: &ClaimOf<'_>,
         ticket: &str,
     ) -> Result<(Claimed, bool), StoreError> {
         let mut keys = vec![self.seq_key(conversation), self.claim_key(conversation, of.id)];

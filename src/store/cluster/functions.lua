@@ -10,7 +10,7 @@
 --   next, last            the current block: next is claimed next, last is its end
 --   ahead_from, ahead_to  the block granted ahead, or 0
 --   top                   the end of the highest block ever seen
---   whole_from            from here up this key knows every claim; jumped is the count when that moved
+--   whole_from            from here up this key knows every claim
 --   count                 of claims and renewals: the clock of what is abandoned (see close)
 --   ticket, asked_at      who may install a block, and since when
 --   low                   the lowest pending seq, or next
@@ -35,8 +35,8 @@ local REMEMBERED_MS = 120000
 local KEPT_MS = 2592000000
 
 local NUMBERS = {
-  'fence', 'next', 'last', 'ahead_from', 'ahead_to', 'top', 'whole_from', 'jumped', 'count', 'asked_at', 'low', 'send_at',
-  'size', 'granted_at',
+  'fence', 'next', 'last', 'ahead_from', 'ahead_to', 'top', 'whole_from', 'count', 'asked_at', 'low', 'send_at', 'size',
+  'granted_at',
 }
 
 -- Numbers as Redis keeps them: tostring would write large ones with an exponent.
@@ -156,7 +156,6 @@ end
 local function enter(key, from, last)
   if from ~= key.next then
     redis.call('HSET', key.name, 'j:' .. int(key.next), int(from))
-    put(key, 'jumped', tick(key))
     put(key, 'whole_from', from) -- guard: jump
   end
   put(key, 'next', from)
@@ -323,6 +322,9 @@ end
 --
 -- Who asks has had the count from *watch* and waited, by its own clock, until every send of those claims is over. A claim's age
 -- by the time of Redis would not do: a clock set forward would close the claim of a send that is writing.
+--
+-- A hole between two blocks of one fence need not wait for anybody. Nobody but this key was ever given blocks of its fence, and
+-- what it passed over it installs no more. Until that is settled as gaps, nothing above is to be shown.
 local function close(keys, args)
   local settled, fence, count = tonumber(args[1]), tonumber(args[2]), tonumber(args[3])
   local key = read(keys[1])
@@ -332,7 +334,7 @@ local function close(keys, args)
   if hole then last = key.whole_from - 1 end
   -- First what is settled already, and was not told here.
   if key.low <= settled then last = settled end
-  local upto, young = nil, hole and key.jumped > count
+  local upto, young = nil, false
   each(key, last, function(claim)
     young = young or claim.renewed > count
     if young then return false end

@@ -1,7 +1,7 @@
 //! Messages and their seqs in the cluster: the port, and the operations that a send asks for.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -21,6 +21,9 @@ use crate::store::{Admit, Messages, OnCommit, StoreError};
 
 /// How long a send waits for the block that another one brings.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// The part of a send's time for which other attempts at its message leave it alone: then it is told of once.
+const LEFT_ALONE: u32 = 4;
 
 /// The port of messages.
 #[derive(Clone)]
@@ -49,6 +52,8 @@ struct Attempt {
     ticket: String,
     /// What this attempt, of several at once, has done.
     part: Part,
+    /// When its seq was asked for.
+    claimed: Instant,
     /// When the message was sent, by the claim.
     send_at_ms: u64,
     /// Who is told.
@@ -105,6 +110,7 @@ impl Attempt {
             store,
             draft,
             part: Part::default(),
+            claimed: Instant::now(),
             send_at_ms: 0,
             audience: Audience::default(),
             logged: Vec::new(),
@@ -209,11 +215,22 @@ impl Attempt {
         Ok(SendAnswer::Verified { blocks, rows })
     }
 
+    /// Claims a seq. What is another attempt's is left to that for a while, so that it is the one to tell of it.
     async fn claim(&mut self, [known, candidate, settled, floor]: [u64; 4]) -> Result<SendAnswer, StoreError> {
         let sequencer = &self.store.sequencer;
         let of = ClaimOf { id: &self.id, body: &self.body, known, candidate, settled, floor };
-        let (claimed, new) = sequencer.claims.claim(&self.conversation, of, &self.ticket).await?;
-        self.part.claims(&claimed, new);
+        if !self.part.is_own() {
+            self.claimed = Instant::now();
+        }
+        let claimed = loop {
+            let (claimed, new) = sequencer.claims.claim(&self.conversation, &of, &self.ticket).await?;
+            self.part.claims(&claimed, new);
+            let others = matches!(claimed, Claimed::Claim { .. }) && !self.part.is_own();
+            if !others || !self.is_left_alone() {
+                break claimed;
+            }
+            tokio::time::sleep(PAUSE).await;
+        };
         if let Claimed::Claim { ahead: Some(need), .. } = claimed {
             let (sequencer, conversation, ticket) = (Arc::clone(sequencer), self.conversation.clone(), self.ticket.clone());
             // Beside the send: the next one finds it there.
@@ -226,6 +243,10 @@ impl Attempt {
             self.ticket = ticket_word();
         }
         Ok(SendAnswer::Claimed(claimed))
+    }
+
+    fn is_left_alone(&self) -> bool {
+        self.claimed.elapsed() < Duration::from_millis(self.store.sequencer.deadline_ms) / LEFT_ALONE
     }
 
     async fn bring(&self, need: Need) -> Result<Granted, StoreError> {
@@ -252,12 +273,12 @@ impl Attempt {
         Ok(SendAnswer::Written)
     }
 
-    /// Finishes the claim and tells the recipients. An attempt that found the claim pending tells them only if nobody else did.
+    /// Finishes the claim and tells the recipients: at once, if nobody else can have done so, or else only if nobody did.
     async fn finish(&mut self, seq: u64) -> Result<SendAnswer, StoreError> {
         let Sequencer { claims, told, .. } = &*self.store.sequencer;
         let by_node = self.audience.by_node;
         let finish = claims.finish(&self.conversation, (seq, &self.id), by_node.is_some());
-        let finished = if self.part.is_own() {
+        let finished = if self.part.is_own() && self.is_left_alone() {
             let (finished, logged) = join(finish, self.log(seq)).await;
             self.logged = logged;
             self.part.finishes(finished.as_ref().ok().map(|(first, _)| *first));

@@ -12,7 +12,8 @@ use super::authority::Authority;
 use super::claims::Claims;
 use super::extents::Extents;
 use super::message_rows::MessageRows;
-use super::seqs::{Blocks, Granted, Granting, GrantingStep, Head, Need, Now, Peeked, Stamp, Watch, visible, wants_fence};
+use super::seqs::{Blocks, Granted, Granting, GrantingStep, Head, Need, Now, Peeked, Stamp, Watch};
+use super::seqs::{has_orphan, visible, wants_fence};
 use super::told::Told;
 use super::watches::Remembered;
 use crate::model::{ConversationId, Extent, Member};
@@ -110,6 +111,16 @@ impl Sequencer {
         Ok((peek.peeked, peek.top, blocks))
     }
 
+    /// The same, with what need not be hidden settled first.
+    async fn look_far(&self, conversation: &str) -> Result<(Peeked, u64, Blocks), StoreError> {
+        let looked = self.look(conversation).await?;
+        if !has_orphan(&looked.0, &looked.2.head) {
+            return Ok(looked);
+        }
+        self.settle_now(conversation).await?;
+        self.look(conversation).await
+    }
+
     /// Raises the fence if claims may be open that no key answers for.
     async fn raise(&self, conversation: &str, head: Head) -> Result<(), StoreError> {
         let Some(change) = head.raise(self.stamp()) else { return Ok(()) };
@@ -184,7 +195,7 @@ pub(super) struct Reader(pub(super) Arc<Sequencer>);
 impl Extents for Reader {
     async fn extent(&self, conversation: &ConversationId) -> Result<Extent, StoreError> {
         let text = conversation.to_string();
-        let (peeked, top, blocks) = self.0.look(&text).await?;
+        let (peeked, top, blocks) = self.0.look_far(&text).await?;
         let Blocks { head, gaps } = &blocks;
         let open = match peeked {
             Peeked::Silent => false,
@@ -229,7 +240,7 @@ impl Extents for Reader {
     }
 
     async fn whole(&self, conversation: &ConversationId) -> Result<u64, StoreError> {
-        let (peeked, _, blocks) = self.0.look(&conversation.to_string()).await?;
+        let (peeked, _, blocks) = self.0.look_far(&conversation.to_string()).await?;
         Ok(visible(&peeked, &blocks.head))
     }
 

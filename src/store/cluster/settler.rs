@@ -18,6 +18,15 @@ const ROUNDS: usize = 16;
 /// Ids that are looked up or written beside each other.
 const AT_ONCE: usize = 16;
 
+/// Whether a round of settling waits for what may still be under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// As long as that takes.
+    Whole,
+    /// It ends where it would have to.
+    None,
+}
+
 /// What a round of settling left.
 struct Round {
     /// Whether anything was settled or told to the key.
@@ -31,7 +40,7 @@ impl Sequencer {
         tokio::time::sleep(LOOK_AGAIN).await;
         self.raise_if_cold(conversation).await?;
         for _ in 0..ROUNDS {
-            let Round { moved, head } = self.settle_once(conversation).await?;
+            let Round { moved, head } = self.settle_once(conversation, Patience::Whole).await?;
             if moved {
                 continue;
             }
@@ -46,7 +55,12 @@ impl Sequencer {
         Ok(())
     }
 
-    async fn settle_once(&self, conversation: &str) -> Result<Round, StoreError> {
+    /// Settles what need not be waited for.
+    pub(super) async fn settle_now(&self, conversation: &str) -> Result<(), StoreError> {
+        self.settle_once(conversation, Patience::None).await.map(drop)
+    }
+
+    async fn settle_once(&self, conversation: &str, patience: Patience) -> Result<Round, StoreError> {
         let mut settling = Settling::start(self.deadline_ms, self.now());
         let (mut ask, mut round) = (SettleAsk::Blocks, Round { moved: false, head: Head::default() });
         loop {
@@ -68,6 +82,7 @@ impl Sequencer {
             }
             let now = self.now();
             match self.watch(conversation, |watch| settling.next(answer, watch, now)) {
+                SettleStep::Ask(SettleAsk::Pause(_)) if patience == Patience::None => return Ok(round),
                 SettleStep::Ask(next) => ask = next,
                 SettleStep::Done => return Ok(round),
             }

@@ -1,6 +1,7 @@
 //! The REST door, end to end: one file per noun, and the transport below them all.
 
 mod auth;
+mod blocks;
 mod contents;
 mod conversations;
 mod costs;

@@ -33,7 +33,7 @@ pub use blocks::{Blocks, Change, Gaps, Head, Need, Settlement, Stamp};
 pub use grant::{Granted, Granting, GrantingStep};
 pub use part::Part;
 pub use plan::{Plan, Row, Tried};
-pub use read::{shown, visible, wants_fence};
+pub use read::{has_orphan, shown, visible, wants_fence};
 pub use replies::{Claimed, Closed, Peeked};
 pub use send::{Send, SendAnswer, SendAsk, SendOutcome, SendStep};
 pub use settle::{SettleAnswer, SettleAsk, SettleStep, Settling};

@@ -26,8 +26,7 @@ impl Part {
         self.own = seq.is_some() && seq == self.given;
     }
 
-    /// Whether the claim was given to this attempt. Then nobody else is likely to finish it, and it need not wait for the answer
-    /// of `finish` to tell of it.
+    /// Whether the claim was given to this attempt, which others then leave alone for a while.
     pub fn is_own(&self) -> bool {
         self.own
     }

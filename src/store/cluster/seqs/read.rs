@@ -22,6 +22,14 @@ pub fn wants_fence(peeked: &Peeked) -> bool {
     *peeked == Peeked::Cold
 }
 
+/// Whether nothing but a block that was never installed hides what lies above it: whoever brought it has died, or was too slow.
+/// That is settled at once, for no claim of it can come any more.
+pub fn has_orphan(peeked: &Peeked, head: &Head) -> bool {
+    let Peeked::Warm { fence, whole_to, whole_from } = *peeked else { return false };
+    let hides = head.settled + 1 < whole_from && whole_from <= whole_to + 1;
+    hides && fence == head.fence && head.settled >= head.fence_from
+}
+
 /// Whether a row is a message: one that landed after its seq was settled as a gap is none.
 pub fn shown(seq: u64, gaps: &Gaps) -> bool {
     !gaps.hold(seq)
@@ -40,6 +48,11 @@ mod tests {
         assert_eq!(visible(&key(1, 17), &head), 16);
         assert_eq!(visible(&key(2, 17), &Head { settled: 15, ..head }), 15);
         assert_eq!(visible(&Peeked::Cold, &head), 16);
+        let orphan = |peeked: Peeked, settled| has_orphan(&peeked, &Head { settled, ..head });
+        assert!(orphan(key(2, 18), 16) && orphan(key(2, 21), 16));
+        assert!(!orphan(key(2, 17), 16) && !orphan(key(1, 18), 16) && !orphan(Peeked::Cold, 16));
+        // A claim is pending below it; a fence's range is settled first.
+        assert!(!orphan(key(2, 22), 16) && !orphan(key(2, 18), 15));
         assert!(shown(1, &Gaps::default()) && wants_fence(&Peeked::Cold) && !wants_fence(&Peeked::Silent));
     }
 }
