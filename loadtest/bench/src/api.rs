@@ -132,21 +132,26 @@ pub(crate) async fn register(http: &mut Http, user_id: &str) -> Result<()> {
 
 /// Logs a user in on a platform and answers the token.
 pub(crate) async fn login(http: &mut Http, user_id: &str, platform_id: u8) -> Result<Arc<str>> {
-    #[derive(Serialize)]
-    struct Login<'a> {
-        user_id: &'a str,
-        password: &'static str,
-        platform_id: u8,
-    }
     #[derive(Deserialize)]
     struct LoggedIn<'a> {
         #[serde(borrow)]
         token: Cow<'a, str>,
     }
-    let body = serde_json::to_vec(&Login { user_id, password: PASSWORD, platform_id })?;
+    let body = login_body(user_id, PASSWORD, platform_id)?;
     let answer = http.post("/auth/login", "", &body).await?;
     let logged_in: LoggedIn = data(&answer).with_context(|| format!("logging {user_id} in on {platform_id}"))?;
     Ok(logged_in.token.into())
+}
+
+/// The body of a login.
+pub(crate) fn login_body(user_id: &str, password: &str, platform_id: u8) -> Result<Vec<u8>> {
+    #[derive(Serialize)]
+    struct Login<'a> {
+        user_id: &'a str,
+        password: &'a str,
+        platform_id: u8,
+    }
+    Ok(serde_json::to_vec(&Login { user_id, password, platform_id })?)
 }
 
 /// The highest seq of a conversation that the person may see.

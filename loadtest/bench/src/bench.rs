@@ -92,11 +92,11 @@ pub(crate) async fn enrol(server: &Server, newcomers: Vec<Newcomer>) -> Result<V
     }
     let total = newcomers.len();
     let progress = Progress::start("registering users", Some(total as u64));
-    let address = server.address;
+    let nodes = server.nodes.clone();
     let queue = Arc::new((newcomers, AtomicUsize::new(0)));
     let mut registrars = JoinSet::new();
-    for _ in 0..REGISTRARS.min(total) {
-        let queue = Arc::clone(&queue);
+    for number in 0..REGISTRARS.min(total) {
+        let (queue, address) = (Arc::clone(&queue), nodes.at(number));
         let done = progress.counter();
         registrars.spawn(async move {
             let mut http = Http::connect(address).await?;

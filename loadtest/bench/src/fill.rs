@@ -10,7 +10,7 @@ use crate::api::Person;
 use crate::bench::Bench;
 use crate::progress::Progress;
 use crate::pump::Pump;
-use crate::template::Template;
+use crate::template::{Template, To};
 use crate::ws::{Door, Socket};
 
 /// Conversations that are filled: each of so many senders writes to one receiver, who is offline.
@@ -43,9 +43,12 @@ pub(crate) async fn fill(bench: &mut Bench, total: u64) -> Result<()> {
     let mut tasks = JoinSet::new();
     for index in 0..sockets {
         let (sender, receiver) = &pairs[index % PAIRS];
-        let door = Door { address: bench.server.address, token: &sender.token, query: "", from: None };
-        let pump =
-            Pump { socket: Socket::open(&door).await?, template: Template::frames(&tag, index, receiver), depth: DEPTH };
+        let door = Door { address: bench.server.nodes.at(index), token: &sender.token, query: "", from: None };
+        let pump = Pump {
+            socket: Socket::open(&door).await?,
+            template: Template::frames(&tag, index, &To::User(Arc::clone(receiver)), 0),
+            depth: DEPTH,
+        };
         let sockets = sockets as u64;
         let share = missing / sockets + u64::from((index as u64) < missing % sockets);
         tasks.spawn(store(pump, share, progress.counter()));

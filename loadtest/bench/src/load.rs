@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::options::{Opt, Options, opt};
-use crate::proc;
+use crate::proc::{self, OfEach, Processes};
 use crate::progress::Progress;
 use crate::report::{Reach, Report};
 use crate::server::Server;
@@ -44,8 +44,14 @@ pub(crate) struct Tally {
 pub(crate) struct Measured {
     pub(crate) tally: Tally,
     seconds: f64,
-    server_cpu: Option<Duration>,
-    client_cpu: Duration,
+    cost: Cost,
+}
+
+/// CPU time that was used inside a window.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    pub(crate) of: OfEach<Duration>,
+    client: Duration,
 }
 
 /// A request that is made again and again on one connection.
@@ -57,20 +63,39 @@ pub(crate) trait Operation: Send + 'static {
     fn reconnect(&mut self) -> impl Future<Output = Result<()>> + Send;
 }
 
+impl Window {
+    /// So many seconds after a warm-up, from now on.
+    pub(crate) fn of(options: &Options) -> Result<Window> {
+        let begin = Instant::now() + Duration::from_secs_f64(options.number("warm-up")?);
+        Ok(Window { begin, end: begin + Duration::from_secs_f64(options.number("seconds")?) })
+    }
+
+    pub(crate) fn has(&self, time: Instant) -> bool {
+        (self.begin..self.end).contains(&time)
+    }
+
+    pub(crate) fn seconds(&self) -> f64 {
+        self.end.duration_since(self.begin).as_secs_f64()
+    }
+}
+
 impl Tally {
     pub(crate) fn new() -> Tally {
         Tally { latency: new_histogram(), done: 0, errors: BTreeMap::new() }
     }
 
-    /// Counts an answer, if it came inside the window.
+    /// Counts an answer, if it comes inside the window.
     pub(crate) fn note(&mut self, window: &Window, asked: Instant, code: u32) {
-        let now = Instant::now();
-        if now < window.begin || now >= window.end {
-            return;
+        if window.has(Instant::now()) {
+            self.record(asked, code);
         }
+    }
+
+    /// Counts an answer that comes now.
+    pub(crate) fn record(&mut self, asked: Instant, code: u32) {
         if code == 0 {
             self.done += 1;
-            self.latency.saturating_record(micros(now.duration_since(asked)));
+            self.latency.saturating_record(micros(asked.elapsed()));
         } else {
             self.fail(format!("code {code}"));
         }
@@ -81,7 +106,7 @@ impl Tally {
         *self.errors.entry(kind).or_default() += 1;
     }
 
-    fn merge(&mut self, other: &Tally) -> Result<()> {
+    pub(crate) fn merge(&mut self, other: &Tally) -> Result<()> {
         self.latency.add(&other.latency)?;
         self.done += other.done;
         for (kind, count) in &other.errors {
@@ -106,24 +131,16 @@ pub(crate) async fn measure<F>(server: &Server, options: &Options, start: F) -> 
 where
     F: FnOnce(Window, Arc<AtomicU64>) -> JoinSet<Result<Tally>>,
 {
-    let warm_up = Duration::from_secs_f64(options.number("warm-up")?);
-    let length = Duration::from_secs_f64(options.number("seconds")?);
-    let begin = Instant::now() + warm_up;
-    let end = begin + length;
+    let window = Window::of(options)?;
     let progress = Progress::start(options.command.name, None);
-    let mut tasks = start(Window { begin, end }, progress.counter());
-    let me = std::process::id();
-    sleep_until(begin).await;
-    let before = (server.cpu()?, proc::cpu(me)?);
-    sleep_until(end).await;
-    let after = (server.cpu()?, proc::cpu(me)?);
+    let mut tasks = start(window, progress.counter());
+    let cost = Cost::within(&server.processes, window).await?;
     let mut tally = Tally::new();
-    let late = end + PATIENCE;
+    let late = window.end + PATIENCE;
     while let Some(finished) = timeout_at(late, tasks.join_next()).await.context("the server stopped answering")? {
         tally.merge(&finished??)?;
     }
-    let server_cpu = before.0.zip(after.0).map(|(before, after)| after - before);
-    Ok(Measured { tally, seconds: length.as_secs_f64(), server_cpu, client_cpu: after.1 - before.1 })
+    Ok(Measured { tally, seconds: window.seconds(), cost })
 }
 
 /// Makes an operation again and again until the window ends.
@@ -145,30 +162,32 @@ pub(crate) async fn closed_loop<O: Operation>(mut operation: O, window: Window, 
     }
 }
 
-impl Measured {
-    /// Operations a second.
-    pub(crate) fn rate(&self) -> f64 {
-        self.tally.done as f64 / self.seconds
+impl Cost {
+    /// Waits for the window, and measures it.
+    pub(crate) async fn within(processes: &Processes, window: Window) -> Result<Cost> {
+        let me = std::process::id();
+        sleep_until(window.begin).await;
+        let before = (processes.cpu()?, proc::cpu(me)?);
+        sleep_until(window.end).await;
+        let after = (processes.cpu()?, proc::cpu(me)?);
+        Ok(Cost { of: before.0.with(after.0, |before, after| after - before), client: after.1 - before.1 })
     }
 
-    /// CPU microseconds of the server for one operation.
-    pub(crate) fn server_micros(&self) -> Option<f64> {
-        let cpu = self.server_cpu?;
-        Some(cpu.as_secs_f64() * 1e6 / self.tally.done.max(1) as f64)
-    }
-
-    /// Adds rate, latencies, CPU and errors to a report. `reach` is for the rate and for the CPU of one operation.
-    pub(crate) fn add_to(&self, report: &mut Report, what: &str, reach: (f64, Option<f64>)) {
-        report.add_reach(what, self.rate(), "/s", Reach::AtLeast(reach.0));
-        if let Some(micros) = self.server_micros() {
-            let name = "server CPU each";
-            match reach.1 {
-                Some(most) => report.add_reach(name, micros, "us", Reach::AtMost(most)),
-                None => report.add(name, micros, "us"),
-            }
+    /// Adds what each of so many operations cost.
+    pub(crate) fn add_to(&self, report: &mut Report, done: u64) {
+        let micros = |cpu: Duration| cpu.as_secs_f64() * 1e6 / done.max(1) as f64;
+        for (name, cpu) in self.of.named() {
+            report.add(format!("{name} CPU each"), micros(cpu), "us");
         }
-        let client = self.client_cpu.as_secs_f64() * 1e6 / self.tally.done.max(1) as f64;
-        report.add("client CPU each", client, "us");
+        report.add("client CPU each", micros(self.client), "us");
+    }
+}
+
+impl Measured {
+    /// Adds rate, latencies, CPU and errors to a report.
+    pub(crate) fn add_to(&self, report: &mut Report, what: &str) {
+        report.add(what, self.tally.done as f64 / self.seconds, "/s");
+        self.cost.add_to(report, self.tally.done);
         add_latencies(report, "latency", &self.tally.latency);
         add_errors(report, &self.tally.errors);
     }

@@ -4,9 +4,11 @@
 //! - `bench` is what they share: `server` (started here or found) and registered users.
 //! - `http` and `ws` are the two connections, hand-written because the client shares the cores with the server;
 //!   `api` reads what they bring.
-//! - `load` drives and measures, `report` shows.
+//! - `talk` is people who write to each other, and the check that every socket was pushed everything once and in order.
+//! - `load` drives and measures, `pace` says when, `report` shows.
 
 mod api;
+mod bare;
 mod bench;
 mod commands;
 mod dice;
@@ -14,11 +16,14 @@ mod fill;
 mod http;
 mod load;
 mod options;
+mod pace;
 mod proc;
 mod progress;
 mod pump;
 mod report;
 mod server;
+mod sockets;
+mod talk;
 mod template;
 mod verify;
 mod wait;
@@ -33,6 +38,9 @@ use crate::commands::{COMMANDS, Outcome};
 use crate::options::{Asked, Options};
 
 fn main() -> ExitCode {
+    if let Some(outcome) = bare::was_asked_for() {
+        return if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let arguments = std::env::args_os().skip(1);
     let options = match Options::read(arguments, COMMANDS) {
         Ok(Asked::Run(options)) => options,
@@ -62,6 +70,7 @@ fn run(options: &Options) -> Result<Outcome> {
     if options.flag("quiet") {
         progress::be_quiet();
     }
+    sockets::raise_open_files()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(options.count("threads")?).enable_all().build()?;
     let outcome = runtime.block_on(until_interrupted(commands::run(options)))?;

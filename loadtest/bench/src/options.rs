@@ -30,8 +30,10 @@ pub(crate) struct Command {
 /// The options of every command.
 const COMMON: &[Opt] = &[
     opt("server", "", "binary to start in a folder of its own [the `nexo` beside this program]"),
-    opt("url", "", "measure this running server instead of starting one (limits must be off)"),
-    opt("pid", "", "process id of the server at --url, for its CPU and memory"),
+    opt("url", "", "measure the running node at this URL, or at these with commas between (limits must be off)"),
+    opt("pid", "", "process ids of what is at --url, for its CPU and memory"),
+    opt("redis-pid", "", "the same of Redis"),
+    opt("database-pid", "", "the same of the database"),
     opt("tmp", "", "where the data folder of a started server goes [the system's temporary folder]"),
     opt("runs", "1", "repeat the measurement, print the median and the spread"),
     opt("json", "", "write the figures to this file as JSON as well"),
@@ -134,6 +136,17 @@ impl Options {
             0 => bail!("--{name} must be at least 1"),
             count => Ok(count),
         }
+    }
+
+    /// What is between commas; nothing if there is no value.
+    pub(crate) fn list(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.text(name).split(',').map(str::trim).filter(|word| !word.is_empty())
+    }
+
+    /// What is between commas, as numbers.
+    pub(crate) fn numbers<T: FromStr>(&self, name: &str) -> Result<Vec<T>> {
+        let number = |word: &str| word.parse().ok().with_context(|| format!("--{name} must be numbers, one is `{word}`"));
+        self.list(name).map(number).collect()
     }
 
     /// The value as a path, if there is one.

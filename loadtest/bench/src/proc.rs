@@ -1,11 +1,74 @@
 //! What Linux says about a process: CPU time and memory.
 
+use std::iter::Sum;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-/// The memory of a process, in bytes.
+/// The processes that are measured, by their ids.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Processes {
+    /// The nodes.
+    pub(crate) server: Vec<u32>,
+    pub(crate) redis: Vec<u32>,
+    pub(crate) database: Vec<u32>,
+}
+
+/// Something of each kind of process; `None` where no process is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OfEach<T> {
+    pub(crate) server: Option<T>,
+    pub(crate) redis: Option<T>,
+    pub(crate) database: Option<T>,
+}
+
+impl Processes {
+    /// CPU time used so far.
+    pub(crate) fn cpu(&self) -> Result<OfEach<Duration>> {
+        self.each(|pids| pids.iter().map(|pid| cpu(*pid)).sum())
+    }
+
+    /// Memory now.
+    pub(crate) fn memory(&self) -> Result<OfEach<Memory>> {
+        self.each(|pids| pids.iter().map(|pid| memory(*pid)).sum())
+    }
+
+    fn each<T>(&self, sum: impl Fn(&[u32]) -> Result<T>) -> Result<OfEach<T>> {
+        let of = |pids: &[u32]| (!pids.is_empty()).then(|| sum(pids)).transpose();
+        Ok(OfEach { server: of(&self.server)?, redis: of(&self.redis)?, database: of(&self.database)? })
+    }
+}
+
+impl<T: Copy> OfEach<T> {
+    /// What became of each, where both are known.
+    pub(crate) fn with<U>(self, later: OfEach<T>, of: impl Fn(T, T) -> U) -> OfEach<U> {
+        let zip = |before: Option<T>, after: Option<T>| before.zip(after).map(|(before, after)| of(before, after));
+        OfEach {
+            server: zip(self.server, later.server),
+            redis: zip(self.redis, later.redis),
+            database: zip(self.database, later.database),
+        }
+    }
+
+    /// With what each is called in a report.
+    pub(crate) fn named(self) -> impl Iterator<Item = (&'static str, T)> {
+        let all = [("server", self.server), ("Redis", self.redis), ("database", self.database)];
+        all.into_iter().filter_map(|(name, of)| Some((name, of?)))
+    }
+}
+
+impl Sum for Memory {
+    fn sum<I: Iterator<Item = Memory>>(all: I) -> Memory {
+        all.fold(Memory::default(), |sum, one| Memory {
+            rss: sum.rss + one.rss,
+            peak: sum.peak + one.peak,
+            anonymous: sum.anonymous + one.anonymous,
+        })
+    }
+}
+
+/// The memory of a process, or of several, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Memory {
     /// Resident pages.

@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_median_of_the_runs_decides() {
-        let summaries = summarise("sends-rest", &[run(9000.0), run(7000.0), run(8500.0)]);
+        let summaries = summarise("sends", &[run(9000.0), run(7000.0), run(8500.0)]);
         assert_eq!(summaries[0].median, 8500.0);
         assert_eq!(summaries[0].reached, Some(true));
         assert!(table(&summaries).contains("7,000 .. 9,000"));

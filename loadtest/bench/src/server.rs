@@ -1,8 +1,9 @@
-//! The server that is measured: started here in a folder of its own, or running already.
+//! The server that is measured: started here in a folder of its own, or running already, as one node or as several.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -14,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::http::Http;
 use crate::options::Options;
-use crate::proc::{self, Memory};
+use crate::proc::{Memory, Processes};
 use crate::progress::say;
 
 /// A start or a stop that takes longer has failed.
@@ -25,9 +26,25 @@ const TMPFS: i64 = 0x0102_1994;
 
 /// The server under measurement. A started one is killed when this is dropped, also on the way out of a failure.
 pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
-    pid: Option<u32>,
+    pub(crate) nodes: Nodes,
+    /// Itself, and what it stands on.
+    pub(crate) processes: Processes,
     own: Option<Own>,
+}
+
+/// Where the nodes listen, all of which serve everybody alike.
+#[derive(Clone)]
+pub(crate) struct Nodes(Arc<[SocketAddr]>);
+
+impl Nodes {
+    /// One of them: connections are spread over all by their number.
+    pub(crate) fn at(&self, number: usize) -> SocketAddr {
+        self.0[number % self.0.len()]
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// What belongs to a server that was started here.
@@ -39,21 +56,15 @@ struct Own {
 }
 
 impl Server {
-    /// Starts a server, or attaches to the one at `--url`.
+    /// Starts a server, or attaches to the nodes at `--url`.
     pub(crate) async fn from_options(options: &Options) -> Result<Server> {
-        match options.text("url") {
-            "" => Server::start(options).await,
-            url => Server::attach(url, options),
+        if options.text("url").is_empty() {
+            return Server::start(options).await;
         }
-    }
-
-    fn attach(url: &str, options: &Options) -> Result<Server> {
-        let pid = match options.text("pid") {
-            "" => None,
-            _ => Some(options.number("pid")?),
-        };
-        let address = address_of(url)?;
-        Ok(Server { address, pid, own: None })
+        let nodes: Result<Vec<SocketAddr>> = options.list("url").map(address_of).collect();
+        let (server, redis) = (options.numbers("pid")?, options.numbers("redis-pid")?);
+        let processes = Processes { server, redis, database: options.numbers("database-pid")? };
+        Ok(Server { nodes: Nodes(nodes?.into()), processes, own: None })
     }
 
     async fn start(options: &Options) -> Result<Server> {
@@ -72,7 +83,8 @@ impl Server {
             .tempdir_in(&parent)
             .with_context(|| format!("cannot make a folder in {}", parent.display()))?;
         let (child, address, took) = launch(&binary, folder.path()).await?;
-        Ok(Server { address, pid: child.id(), own: Some(Own { binary, folder, child, took }) })
+        let processes = Processes { server: child.id().into_iter().collect(), ..Processes::default() };
+        Ok(Server { nodes: Nodes([address].into()), processes, own: Some(Own { binary, folder, child, took }) })
     }
 
     /// From starting the process to `/ready` answering 200, if it was started here.
@@ -90,8 +102,8 @@ impl Server {
         let own = self.own.as_mut().context("a server at --url is not restarted by this tool")?;
         end(&mut own.child, signal).await?;
         let (child, address, took) = launch(&own.binary, own.folder.path()).await?;
-        self.address = address;
-        self.pid = child.id();
+        self.nodes = Nodes([address].into());
+        self.processes.server = child.id().into_iter().collect();
         own.child = child;
         own.took = took;
         Ok(())
@@ -105,14 +117,14 @@ impl Server {
         }
     }
 
-    /// CPU time used so far, where the process id is known.
-    pub(crate) fn cpu(&self) -> Result<Option<Duration>> {
-        self.pid.map(proc::cpu).transpose()
+    /// Whether it is the mode of many nodes, whose figures are others.
+    pub(crate) fn is_cluster(&self) -> bool {
+        self.nodes.count() > 1
     }
 
-    /// Memory now, where the process id is known.
+    /// Memory of all nodes now, where their process ids are known.
     pub(crate) fn memory(&self) -> Result<Option<Memory>> {
-        self.pid.map(proc::memory).transpose()
+        Ok(self.processes.memory()?.server)
     }
 }
 

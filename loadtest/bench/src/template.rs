@@ -1,6 +1,7 @@
 //! Bodies and frames of sends that differ only in a serial number, so that writing one is a copy.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -14,6 +15,13 @@ const LINES: &[&str] = &[
     "The build is green again, I will merge after lunch.",
 ];
 
+/// Where messages go, and how large they are.
+#[derive(Clone, Debug)]
+pub(crate) enum To {
+    User(Arc<str>),
+    Group(Arc<str>),
+}
+
 /// A request with the serial number in several places.
 pub(crate) struct Template {
     parts: Vec<Vec<u8>>,
@@ -25,21 +33,29 @@ pub(crate) struct Template {
 const SERIAL: &str = "~SERIAL~";
 
 impl Template {
-    /// Bodies of `POST /msg/send`: text messages to one receiver. `tag` must be fresh, or they are repeats.
-    pub(crate) fn rest(tag: &str, sender: usize, receiver: &str) -> Template {
+    /// Bodies of `POST /msg/send`: text messages of a short line or, if that is not 0, of so many bytes. `tag` must be fresh, or
+    /// they are repeats.
+    pub(crate) fn rest(tag: &str, sender: usize, to: &To, bytes: usize) -> Template {
+        let line = LINES[sender % LINES.len()];
+        let text = if bytes == 0 { line.to_owned() } else { "abcdefg ".repeat(bytes.div_ceil(8))[..bytes].to_owned() };
+        let (session_type, user, group): (u8, &str, &str) = match to {
+            To::User(user) => (1, user, ""),
+            To::Group(group) => (2, "", group),
+        };
         let body = json!({
             "client_msg_id": format!("{tag}-{sender}-{SERIAL}"),
-            "recv_id": receiver,
-            "session_type": 1,
+            "recv_id": user,
+            "group_id": group,
+            "session_type": session_type,
             "msg_type": 1,
-            "content": {"text": LINES[sender % LINES.len()]},
+            "content": {"text": text},
         });
         Template::new(&body.to_string())
     }
 
     /// Frames of the op `send`, with the same bodies.
-    pub(crate) fn frames(tag: &str, sender: usize, receiver: &str) -> Template {
-        let mut body = Template::rest(tag, sender, receiver);
+    pub(crate) fn frames(tag: &str, sender: usize, to: &To, bytes: usize) -> Template {
+        let mut body = Template::rest(tag, sender, to, bytes);
         let body = String::from_utf8_lossy(body.with(SERIAL.as_bytes())).into_owned();
         Template::new(&format!(r#"{{"id":"{SERIAL}","op":"send","data":{body}}}"#))
     }
@@ -81,12 +97,20 @@ mod tests {
 
     #[test]
     fn each_frame_has_its_serial_in_both_places() {
-        let mut frames = Template::frames("t", 3, "bob");
+        let mut frames = Template::frames("t", 3, &To::User("bob".into()), 0);
         frames.next();
         let text = String::from_utf8(frames.next().to_vec()).expect("UTF-8");
         assert!(text.starts_with(r#"{"id":"1","op":"send""#));
         assert!(text.contains(r#""client_msg_id":"t-3-1""#));
         let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(value["data"]["recv_id"], "bob");
+    }
+
+    #[test]
+    fn a_text_is_as_long_as_asked_for() {
+        let mut bodies = Template::rest("t", 0, &To::Group("7".into()), 401);
+        let value: serde_json::Value = serde_json::from_slice(bodies.next()).expect("JSON");
+        assert_eq!((&value["group_id"], &value["session_type"]), (&"7".into(), &2.into()));
+        assert_eq!(value["content"]["text"].as_str().map(str::len), Some(401));
     }
 }

@@ -51,19 +51,24 @@ struct Parsed {
 impl Socket {
     /// Connects and does the handshake.
     pub(crate) async fn open(door: &Door<'_>) -> Result<Socket> {
-        let stream = match door.from {
-            None => TcpStream::connect(door.address).await,
+        let mut socket = Socket::connect(door.address, door.from).await?;
+        socket.shake_hands(door).await?;
+        Ok(socket)
+    }
+
+    /// Connects without a handshake.
+    pub(crate) async fn connect(address: SocketAddr, from: Option<SocketAddr>) -> Result<Socket> {
+        let stream = match from {
+            None => TcpStream::connect(address).await,
             Some(from) => {
                 let socket = TcpSocket::new_v4()?;
                 socket.bind(from)?;
-                socket.connect(door.address).await
+                socket.connect(address).await
             }
         };
-        let stream = stream.with_context(|| format!("cannot connect to {}", door.address))?;
+        let stream = stream.with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
-        let mut socket = Socket { stream, input: BytesMut::new(), lent: 0, out: BytesMut::new() };
-        socket.shake_hands(door).await?;
-        Ok(socket)
+        Ok(Socket { stream, input: BytesMut::new(), lent: 0, out: BytesMut::new() })
     }
 
     async fn shake_hands(&mut self, door: &Door<'_>) -> Result<()> {
@@ -170,9 +175,19 @@ fn is_gone(error: &std::io::Error) -> bool {
     matches!(error.kind(), ConnectionReset | BrokenPipe)
 }
 
+/// A text frame as a server writes it.
+pub(crate) fn put_server_frame(out: &mut BytesMut, text: &[u8]) {
+    put_head(out, TEXT, text.len(), 0);
+    out.extend_from_slice(text);
+}
+
 fn put_frame(out: &mut BytesMut, opcode: u8, payload: &[u8]) {
-    let masked = 0x80;
-    let length = payload.len();
+    put_head(out, opcode, payload.len(), 0x80);
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(payload);
+}
+
+fn put_head(out: &mut BytesMut, opcode: u8, length: usize, masked: u8) {
     out.extend_from_slice(&[0x80 | opcode]);
     if length < 126 {
         out.extend_from_slice(&[masked | length as u8]);
@@ -183,8 +198,6 @@ fn put_frame(out: &mut BytesMut, opcode: u8, payload: &[u8]) {
         out.extend_from_slice(&[masked | 127]);
         out.extend_from_slice(&(length as u64).to_be_bytes());
     }
-    out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(payload);
 }
 
 /// The first frame of the buffer, or `None` if it is not whole yet.

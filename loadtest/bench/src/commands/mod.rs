@@ -1,12 +1,13 @@
 //! One file for each command that measures, and how they are run.
 
 mod all;
+mod fanout;
 mod idle;
+mod lists;
 mod pull;
-mod push_latency;
-mod sends_rest;
-mod sends_ws;
+mod sends;
 mod start;
+mod storm;
 
 use anyhow::{Result, bail};
 
@@ -17,11 +18,12 @@ use crate::verify;
 
 /// Every command, in the order of the help.
 pub(crate) static COMMANDS: &[Command] = &[
-    sends_rest::COMMAND,
-    sends_ws::COMMAND,
+    sends::COMMAND,
+    fanout::COMMAND,
     pull::COMMAND,
-    push_latency::COMMAND,
+    lists::COMMAND,
     idle::COMMAND,
+    storm::COMMAND,
     start::COMMAND,
     verify::COMMAND,
     all::COMMAND,
@@ -56,11 +58,12 @@ async fn repeat(bench: &mut Bench, options: &Options) -> Result<Vec<Report>> {
 
 async fn once(bench: &mut Bench, options: &Options) -> Result<Report> {
     match options.command.name {
-        "sends-rest" => sends_rest::run(bench, options).await,
-        "sends-ws" => sends_ws::run(bench, options).await,
+        "sends" => sends::run(bench, options).await,
+        "fanout" => fanout::run(bench, options).await,
         "pull" => pull::run(bench, options).await,
-        "push-latency" => push_latency::run(bench, options).await,
+        "lists" => lists::run(bench, options).await,
         "idle" => idle::run(bench, options).await,
+        "storm" => storm::run(bench, options).await,
         "start" => start::run(bench, options).await,
         "verify" => verify::run(bench, options).await,
         other => bail!("`{other}` does not run by itself"),

@@ -65,7 +65,7 @@ async fn restart(bench: &mut Bench, options: &Options, signal: Signal, report: &
 
 /// The highest seq of each filled conversation.
 async fn tops(bench: &mut Bench) -> Result<Vec<u64>> {
-    let mut http = Http::connect(bench.server.address).await?;
+    let mut http = Http::connect(bench.server.nodes.at(0)).await?;
     let mut tops = Vec::with_capacity(PAIRS);
     for (sender, receiver) in pairs(bench, PAIRS).await? {
         let conversation = api::pair_id(&sender.id, &receiver);

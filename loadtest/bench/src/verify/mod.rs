@@ -11,7 +11,6 @@ mod setup;
 mod trial;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -28,6 +27,7 @@ use crate::bench::Bench;
 use crate::options::{Command, Options, opt};
 use crate::progress::{Progress, say};
 use crate::report::Report;
+use crate::server::Nodes;
 use crate::wait::still_moving;
 
 pub(crate) const COMMAND: Command = Command {
@@ -57,29 +57,29 @@ struct Devices {
 }
 
 pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> {
-    let address = bench.server.address;
+    let nodes = bench.server.nodes.clone();
     let plan = setup::plan(bench, options).await?;
-    let trial = Arc::new(Trial::new(plan));
+    let trial = Arc::new(Trial::new(plan, bench.server.is_cluster()));
     let mut report = Report::default();
     describe(&trial, &mut report);
 
-    let mut devices = Devices::open(&trial, address).await?;
-    let cpu = bench.server.cpu()?;
+    let mut devices = Devices::open(&trial, &nodes).await?;
+    let cpu = bench.server.processes.cpu()?;
     let began = Instant::now();
-    play(&trial, address, &mut devices, Act::First).await?;
-    setup::turn(&trial, address).await?;
-    play(&trial, address, &mut devices, Act::Second).await?;
+    play(&trial, &nodes, &mut devices, Act::First).await?;
+    setup::turn(&trial, nodes.at(0)).await?;
+    play(&trial, &nodes, &mut devices, Act::Second).await?;
     let took = began.elapsed().as_secs_f64();
     let answers = trial.answers.load(Ordering::Relaxed) as f64;
     report.add("sends, repeats included", answers / took, "/s");
-    if let (Some(before), Some(after)) = (cpu, bench.server.cpu()?) {
-        let micros = (after - before).as_secs_f64() * 1e6 / answers.max(1.0);
-        report.add("server CPU each, pushes included", micros, "us");
+    let cost = cpu.with(bench.server.processes.cpu()?, |before, after| after - before);
+    for (name, cpu) in cost.named() {
+        report.add(format!("{name} CPU each, pushes included"), cpu.as_secs_f64() * 1e6 / answers.max(1.0), "us");
     }
 
     let order = Arc::new(pushes::order(&trial));
     devices.close(&trial, &order, &mut report).await?;
-    read_back(&trial, &order, address, &mut report).await?;
+    read_back(&trial, &order, &nodes, &mut report).await?;
     for check in trial.checks.all() {
         check.add_to(&mut report);
     }
@@ -99,14 +99,14 @@ fn describe(trial: &Trial, report: &mut Report) {
 
 impl Devices {
     /// Opens them, and waits until the server knows of all.
-    async fn open(trial: &Arc<Trial>, address: SocketAddr) -> Result<Devices> {
+    async fn open(trial: &Arc<Trial>, nodes: &Nodes) -> Result<Devices> {
         let mut devices = Devices { jobs: Vec::new(), tasks: Vec::new() };
         for (who, member) in trial.plan.members.iter().enumerate() {
             let online = member.phone.is_some().then(|| mpsc::channel(2));
             let (sender, receiver) = online.unzip();
             devices.jobs.push(sender);
             if let Some(jobs) = receiver {
-                let device = device::run(Arc::clone(trial), address, who, jobs);
+                let device = device::run(Arc::clone(trial), nodes.at(who), who, jobs);
                 devices.tasks.push(tokio::spawn(device));
             }
         }
@@ -152,7 +152,7 @@ impl Devices {
 }
 
 /// Sends the messages of an act over both ways, and waits until they are acked and pushed.
-async fn play(trial: &Arc<Trial>, address: SocketAddr, devices: &mut Devices, act: Act) -> Result<()> {
+async fn play(trial: &Arc<Trial>, nodes: &Nodes, devices: &mut Devices, act: Act) -> Result<()> {
     let total = trial.plan.messages.len() as u64;
     let progress = Progress::start_with("sending", total, Arc::clone(&trial.answers));
     for (who, jobs) in devices.jobs.iter().enumerate() {
@@ -167,7 +167,7 @@ async fn play(trial: &Arc<Trial>, address: SocketAddr, devices: &mut Devices, ac
     let mut senders = JoinSet::new();
     for who in 0..trial.plan.members.len() {
         let jobs = trial.jobs(who, act, false);
-        senders.spawn(rest::send_all(Arc::clone(trial), address, who, jobs));
+        senders.spawn(rest::send_all(Arc::clone(trial), nodes.at(who), who, jobs));
     }
     while let Some(sender) = senders.join_next().await {
         sender??;
@@ -204,13 +204,13 @@ async fn wait_for_pushes(trial: &Trial, act: Act) {
 }
 
 /// Pulls everything back as every participant.
-async fn read_back(trial: &Arc<Trial>, order: &Arc<Order>, address: SocketAddr, report: &mut Report) -> Result<()> {
+async fn read_back(trial: &Arc<Trial>, order: &Arc<Order>, nodes: &Nodes, report: &mut Report) -> Result<()> {
     let began = Instant::now();
     let progress = Progress::start("pulling back", None);
     let next = Arc::new(AtomicUsize::new(0));
     let mut readers = JoinSet::new();
     for _ in 0..READERS {
-        let (trial, order, next) = (Arc::clone(trial), Arc::clone(order), Arc::clone(&next));
+        let (trial, order, next, nodes) = (Arc::clone(trial), Arc::clone(order), Arc::clone(&next), nodes.clone());
         let pulled: Arc<AtomicU64> = progress.counter();
         readers.spawn(async move {
             loop {
@@ -219,7 +219,7 @@ async fn read_back(trial: &Arc<Trial>, order: &Arc<Order>, address: SocketAddr, 
                     return anyhow::Ok(());
                 }
                 let seat = (who, Arc::clone(&pulled));
-                Reader::open(&trial, &order, address, seat).await?.run().await?;
+                Reader::open(&trial, &order, nodes.at(who), seat).await?.run().await?;
             }
         });
     }

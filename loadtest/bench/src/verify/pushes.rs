@@ -79,18 +79,22 @@ fn due_of(trial: &Trial, who: usize, index: usize) -> Due {
 pub(super) fn compare(trial: &Trial, order: &Order, seen: &Seen) {
     let check = &trial.checks.pushes;
     let name = &trial.plan.members[seen.who].id;
-    let mut by_room: HashMap<usize, Vec<u64>> = HashMap::new();
+    // By the lines in which messages must come in order: those of a room or, in a cluster, of one sender there.
+    let (mut by_room, mut lines) = (HashMap::<usize, Vec<u64>>::new(), HashMap::<_, Vec<u64>>::new());
     for push in &seen.pushes {
         let fate = trial.fate(push.message).map(|fate| fate.seq);
         let id = || format!("{name} was pushed {}", trial.plan.client_msg_id(push.message));
         check.equal(Some(push.seq), fate, id);
         let room = trial.plan.messages[push.message].room;
         by_room.entry(room).or_default().push(push.seq);
+        let sender = trial.is_cluster.then(|| trial.plan.messages[push.message].sender);
+        lines.entry((room, sender)).or_default().push(push.seq);
     }
     for (index, room, stay) in rooms_of(trial, seen.who) {
         let seqs = by_room.remove(&index).unwrap_or_default();
         let place = &room.conversation_id;
-        let in_order = seqs.is_sorted_by(|a, b| a < b);
+        let mut spoken = lines.iter().filter(|((room, _), _)| *room == index);
+        let in_order = spoken.all(|(_, seqs)| seqs.is_sorted_by(|a, b| a < b));
         let problem = || format!("{name} was pushed messages of {place} twice or out of order");
         check.compare(in_order.then_some(()).ok_or_else(problem));
         let excused = seen.excused.get(place).copied().unwrap_or(0);

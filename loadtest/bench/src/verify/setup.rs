@@ -33,7 +33,7 @@ pub(super) async fn plan(bench: &mut Bench, options: &Options) -> Result<Plan> {
     let mut dice = Dice::new(options.number("seed")?);
     let tag = bench.fresh_tag();
     let members = enrol_members(bench, &tag, users, options.number("online")?).await?;
-    let mut http = Http::connect(bench.server.address).await?;
+    let mut http = Http::connect(bench.server.nodes.at(0)).await?;
     let mut rooms = Vec::new();
     for index in 0..options.count("groups")? {
         rooms.push(create_group(&mut http, &members, index, &mut dice).await?);

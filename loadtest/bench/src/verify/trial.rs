@@ -93,6 +93,8 @@ pub(super) struct Job {
 /// The plan, and what has come of it so far.
 pub(super) struct Trial {
     pub(super) plan: Plan,
+    /// Messages of different senders may be pushed in another order than that of their seqs.
+    pub(super) is_cluster: bool,
     pub(super) checks: Checks,
     fates: Vec<OnceLock<Fate>>,
     /// Sendings over WebSocket that are not answered yet.
@@ -106,8 +108,9 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    pub(super) fn new(plan: Plan) -> Trial {
+    pub(super) fn new(plan: Plan, is_cluster: bool) -> Trial {
         Trial {
+            is_cluster,
             checks: Checks {
                 acks: Check::new("acks compared"),
                 repeats: Check::new("answers to repeats compared"),
@@ -260,7 +263,7 @@ mod tests {
 
     #[test]
     fn the_same_bytes_pass_and_others_do_not() {
-        let trial = Trial::new(small_plan(4));
+        let trial = Trial::new(small_plan(4), false);
         let job = Job { message: 0, again: false };
         let raw = trial.plan.messages[0].content.raw.to_string();
         let good = answer(&trial, 0, &raw);
@@ -273,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_busy_server_is_asked_again() {
-        let trial = Trial::new(small_plan(4));
+        let trial = Trial::new(small_plan(4), false);
         let busy = br#"{"code":1002,"msg":"busy","data":null}"#;
         let job = Job { message: 1, again: false };
         assert!(!trial.answered(job, &envelope(busy).expect("an envelope")));

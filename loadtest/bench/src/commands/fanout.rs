@@ -1,0 +1,235 @@
+//! `fanout`: messages to a large group that is online, next to a bare loop of socket writes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use crate::api::{code_of, code_of_frame};
+use crate::bare::Bare;
+use crate::bench::Bench;
+use crate::http::Http;
+use crate::options::{Command, Options, opt};
+use crate::proc::{OfEach, Processes};
+use crate::progress::Progress;
+use crate::report::{Reach, Report};
+use crate::sockets::{self, Opening};
+use crate::talk::Shape;
+use crate::talk::heard::{Bits, Compared, Heard};
+use crate::template::Template;
+use crate::ws::{Frame, Socket};
+
+pub(crate) const COMMAND: Command = Command {
+    name: "fanout",
+    about: "messages to a large group that is online: when the last member has it, next to a bare loop of socket writes",
+    options: &[
+        opt("members", "5000", "members that are online"),
+        opt("bytes", "400", "length of each text"),
+        opt("messages", "50", "messages, each sent once the one before has come to all"),
+        opt("flood", "200", "messages without a pause"),
+    ],
+};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What all ears have heard together.
+#[derive(Default)]
+struct Count {
+    frames: AtomicU64,
+    awaited: AtomicU64,
+    reached: Notify,
+    /// The length of the last frame.
+    bytes: AtomicU64,
+}
+
+/// Sockets that listen.
+struct Crowd {
+    size: usize,
+    count: Arc<Count>,
+    over: watch::Sender<bool>,
+    ears: JoinSet<Result<Option<Heard>>>,
+}
+
+/// Whoever makes frames go out to the crowd.
+trait Speaker {
+    /// Says so many things to everybody.
+    async fn say(&mut self, count: usize) -> Result<()>;
+}
+
+/// A member who sends over REST.
+struct Voice {
+    http: Http,
+    token: Arc<str>,
+    template: Template,
+    said: u64,
+    acked: Bits,
+}
+
+/// What a fan-out took.
+struct Took {
+    /// Each message until the last member had it, in order of length.
+    singles: Vec<Duration>,
+    flood: Duration,
+    cpu: OfEach<Duration>,
+}
+
+pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> {
+    let members = options.count("members")?;
+    let counts = [options.count("messages")?, options.count("flood")?];
+    let shape = Shape { rooms: 1, size: members + 1, senders: 1, online: members };
+    let room = shape.open(bench).await?.pop().context("a group")?;
+    let tokens = room.members[1..].iter().map(|member| Arc::clone(&member.token)).collect();
+    let mut sockets = sockets::open_all(&bench.server.nodes, tokens, Opening::FAST).await?;
+    sockets::greet(&mut sockets).await?;
+    let mut crowd = Crowd::listen(sockets, true);
+    let mut voice = Voice {
+        http: Http::connect(bench.server.nodes.at(0)).await?,
+        token: Arc::clone(&room.members[0].token),
+        template: Template::rest(&bench.fresh_tag(), 0, &room.to(0), options.number("bytes")?),
+        said: 0,
+        acked: Bits::default(),
+    };
+    let served = crowd.fan_out(&bench.server.processes, counts, &mut voice).await?;
+    let bytes = crowd.count.bytes.load(Ordering::Relaxed);
+    let compared = crowd.end(voice.acked).await?;
+
+    let mut bare = Bare::start(members, bytes).await?;
+    let mut crowd = Crowd::listen(sockets::connect_all(bare.address, members).await?, false);
+    let processes = Processes { server: vec![bare.pid], ..Processes::default() };
+    let floor = crowd.fan_out(&processes, counts, &mut bare).await?;
+
+    let mut report = Report::default();
+    add_to(&mut report, [&served, &floor], members * counts[1]);
+    if let Some(redis) = served.cpu.redis {
+        let each = redis.as_secs_f64() * 1e3 / counts[1] as f64;
+        report.add_reach("Redis CPU for a message", each, "ms", Reach::AtMost(2.0));
+    }
+    compared.add_to(&mut report);
+    Ok(report)
+}
+
+/// Adds the figures of the server, of the floor, and how they compare.
+fn add_to(report: &mut Report, [served, floor]: [&Took; 2], frames: usize) {
+    let last = |took: &Took| took.singles[took.singles.len() / 2].as_secs_f64() * 1e3;
+    report.add("last frame of a message", last(served), "ms");
+    report.add("last frame, bare loop", last(floor), "ms");
+    report.add_reach("last frame to that", last(served) / last(floor), "x", Reach::AtMost(1.25));
+    let rate = |took: &Took| frames as f64 / took.flood.as_secs_f64();
+    report.add("frames in a flood", rate(served), "/s");
+    report.add("frames in a flood, bare loop", rate(floor), "/s");
+    let of_core = |took: &Took| took.cpu.server.map(|cpu| frames as f64 / cpu.as_secs_f64());
+    if let (Some(ours), Some(theirs)) = (of_core(served), of_core(floor)) {
+        report.add("frames of a server core", ours, "/s");
+        report.add("frames of a core, bare loop", theirs, "/s");
+        report.add_reach("frames of a core to that", ours / theirs, "x", Reach::AtLeast(0.8));
+    }
+}
+
+impl Crowd {
+    fn listen(sockets: Vec<Socket>, checked: bool) -> Crowd {
+        let (count, over, mut ears) = (Arc::<Count>::default(), watch::Sender::new(false), JoinSet::new());
+        let size = sockets.len();
+        for socket in sockets {
+            let heard = checked.then(|| Heard::new(0..1, None));
+            ears.spawn(hear(socket, heard, Arc::clone(&count), over.subscribe()));
+        }
+        Crowd { size, count, over, ears }
+    }
+
+    async fn fan_out(&mut self, by: &Processes, [singles, flood]: [usize; 2], speaker: &mut impl Speaker) -> Result<Took> {
+        let progress = Progress::start("fanning out", Some((singles + flood) as u64));
+        let mut took = Vec::with_capacity(singles);
+        for _ in 0..singles {
+            took.push(self.hears(speaker, 1).await?);
+            progress.counter().fetch_add(1, Ordering::Relaxed);
+        }
+        took.sort_unstable();
+        let before = by.cpu()?;
+        let flood = self.hears(speaker, flood).await?;
+        Ok(Took { singles: took, flood, cpu: before.with(by.cpu()?, |before, after| after - before) })
+    }
+
+    /// From when the speaker begins until everybody has heard everything.
+    async fn hears(&mut self, speaker: &mut impl Speaker, things: usize) -> Result<Duration> {
+        self.count.awaited.fetch_add((things * self.size) as u64, Ordering::Relaxed);
+        let began = Instant::now();
+        speaker.say(things).await?;
+        tokio::select! {
+            heard = timeout(PATIENCE, self.count.reached.notified()) => heard.context("not everybody heard a message")?,
+            ear = self.ears.join_next() => {
+                ear.context("nobody listens")???;
+                bail!("a socket ended early");
+            }
+        }
+        Ok(began.elapsed())
+    }
+
+    async fn end(mut self, acked: Bits) -> Result<Compared> {
+        self.over.send_replace(true);
+        let (acked, mut compared) = ([acked], Compared::default());
+        while let Some(ear) = timeout(PATIENCE, self.ears.join_next()).await.context("the server stopped answering")? {
+            if let Some(heard) = ear?? {
+                compared += heard.compare(&acked);
+            }
+        }
+        Ok(compared)
+    }
+}
+
+impl Count {
+    fn note(&self, frame: &[u8]) {
+        self.bytes.store(frame.len() as u64, Ordering::Relaxed);
+        if self.frames.fetch_add(1, Ordering::Relaxed) + 1 == self.awaited.load(Ordering::Relaxed) {
+            self.reached.notify_one();
+        }
+    }
+}
+
+impl Speaker for Voice {
+    async fn say(&mut self, count: usize) -> Result<()> {
+        for _ in 0..count {
+            let answer = self.http.post("/msg/send", &self.token, self.template.next()).await?;
+            let code = code_of(answer.body)?;
+            ensure!(code == 0, "a send was refused with {code}");
+            self.acked.insert(self.said);
+            self.said += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Speaker for Bare {
+    async fn say(&mut self, count: usize) -> Result<()> {
+        self.write(count).await
+    }
+}
+
+/// Counts frames until it is over; those of a server are looked at, to the last that it wrote before.
+async fn hear(
+    mut socket: Socket,
+    mut heard: Option<Heard>,
+    count: Arc<Count>,
+    mut over: watch::Receiver<bool>,
+) -> Result<Option<Heard>> {
+    let mut ending = false;
+    loop {
+        tokio::select! {
+            _ = over.changed(), if !ending => {
+                ending = true;
+                socket.queue(br#"{"id":"end","op":"ping","data":{}}"#);
+            }
+            frame = socket.next() => match (frame?, &mut heard) {
+                (Frame::Text(text), Some(_)) if code_of_frame(text)?.is_some() => return Ok(heard),
+                (Frame::Text(text), heard) => {
+                    heard.as_mut().map(|heard| heard.push(text)).transpose()?;
+                    count.note(text);
+                }
+                (Frame::Closed(code), _) => bail!("the server closed a listening socket with {code}"),
+            },
+        }
+    }
+}
