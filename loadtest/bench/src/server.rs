@@ -69,7 +69,8 @@ impl Server {
 
     async fn start(options: &Options) -> Result<Server> {
         let binary = match options.path("server") {
-            Some(path) => path,
+            // The server runs in a folder of its own.
+            Some(path) => std::path::absolute(path)?,
             None => std::env::current_exe()?.with_file_name("nexo"),
         };
         if !binary.is_file() {
