@@ -7,6 +7,7 @@ mod batch;
 mod conversations;
 mod folder;
 mod groups;
+mod hot;
 mod journal;
 mod keys;
 mod messages;

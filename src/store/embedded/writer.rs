@@ -11,6 +11,7 @@ use fjall::PersistMode;
 use tokio::sync::oneshot;
 
 use super::batch::{Batch, Tx};
+use super::hot::Hot;
 use super::tables::{Tables, failed};
 use super::{ANSWER_WITHIN, Core, journal};
 use crate::store::{OnCommit, StoreError};
@@ -102,7 +103,15 @@ impl Writer {
         commit: u64,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (jobs, queue) = sync_channel(QUEUE);
-        let state = State { core, queue, tables: Some(tables), commit, mark_synced: Instant::now(), mark_dirty: false };
+        let state = State {
+            core,
+            queue,
+            tables: Some(tables),
+            hot: Hot::default(),
+            commit,
+            mark_synced: Instant::now(),
+            mark_dirty: false,
+        };
         let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || state.run())?;
         Ok((Self { jobs }, thread))
     }
@@ -132,6 +141,7 @@ struct State {
     queue: Receiver<Queued>,
     /// `None` while the store is shut after a failed write.
     tables: Option<Arc<Tables>>,
+    hot: Hot,
     commit: u64,
     mark_synced: Instant,
     mark_dirty: bool,
@@ -196,7 +206,7 @@ impl State {
         let mut batch = Batch::default();
         let started = Instant::now();
         for waiting in queued {
-            waiting.job.run(Tx::new(tables, &mut batch));
+            waiting.job.run(Tx::new((tables, &self.hot), &mut batch));
         }
         let applied = Instant::now();
         self.core.metrics.apply_stage.observe((applied - started).as_secs_f64());
@@ -206,7 +216,7 @@ impl State {
         let commit = self.commit + 1;
         // A store whose background work has failed would have a commit wait for it for ever; asked this way, it says so.
         tables.db.persist(PersistMode::Buffer).map_err(|error| failed(error).to_string())?;
-        batch.commit(tables, commit).map_err(|error| error.to_string())?;
+        batch.commit(tables, &self.hot, commit).map_err(|error| error.to_string())?;
         self.core.metrics.sync_stage.observe(applied.elapsed().as_secs_f64());
         self.commit = commit;
         if let Err(error) = self.core.folder.set_mark(commit) {
@@ -287,6 +297,7 @@ impl State {
         }
         let opened = Tables::recover(&folder.store(), self.core.options.cache_bytes, Some(self.commit));
         let (tables, commit) = opened.map_err(|error| error.to_string())?;
+        self.hot.clear();
         let tables = Arc::new(tables);
         self.core.tables.send_replace(Some(Arc::clone(&tables)));
         (self.tables, self.commit) = (Some(tables), commit);
