@@ -70,7 +70,7 @@ impl Authority {
     pub(super) async fn blocks(&self, conversation: &str) -> Result<Blocks, StoreError> {
         type Columns =
             (Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
-        let rows = self.cql.paged::<Columns>(&self.blocks, (conversation,)).await?;
+        let rows = self.cql.rows::<Columns>(&self.blocks, (conversation,)).await?;
         let mut blocks = Blocks::default();
         let mut gaps = Gaps::default();
         for (ceiling, settled, fence, fence_from, fenced_at_ms, grant_id, from, to) in rows {

@@ -4,7 +4,7 @@ use super::functions::SEQS;
 use super::group_nodes::nodes_key;
 use super::limits::limited;
 use super::redis::Redis;
-use super::seqs::{Claimed, Closed, MsgId, Peeked};
+use super::seqs::{Claimed, Closed, Head, MsgId, Peeked};
 use crate::model::NodeId;
 use crate::store::{Quota, StoreError};
 
@@ -30,6 +30,18 @@ pub(super) struct Peek {
     pub(super) peeked: Peeked,
     /// The highest seq that was claimed in it; 0 if it is cold.
     pub(super) top: u64,
+    /// When the last claim was made, if it was in this key.
+    pub(super) claimed_at_ms: u64,
+}
+
+impl Peek {
+    const SILENT: Self = Self { peeked: Peeked::Silent, top: 0, claimed_at_ms: 0 };
+
+    /// When the message at the end of what may be shown was sent, if the key knows that: the last of its own claims is that one.
+    pub(super) fn sent_at_ms(&self, max_seq: u64, head: &Head) -> Option<u64> {
+        let Peeked::Warm { fence, whole_from, .. } = self.peeked else { return None };
+        (fence == head.fence && max_seq == self.top && max_seq >= whole_from).then_some(self.claimed_at_ms)
+    }
 }
 
 impl Claims {
@@ -87,10 +99,11 @@ impl Claims {
     pub(super) async fn peek(&self, conversation: &str) -> Peek {
         match self.redis.call((&SEQS, "peek"), vec![self.seq_key(conversation)], Vec::new()).await {
             Ok(words) => {
-                let top = words.get(4).and_then(|word| word.parse().ok()).unwrap_or(0);
-                Peek { peeked: Peeked::parse(&words).unwrap_or(Peeked::Silent), top }
+                let number = |place: usize| words.get(place).and_then(|word| word.parse().ok()).unwrap_or(0);
+                let peeked = Peeked::parse(&words).unwrap_or(Peeked::Silent);
+                Peek { peeked, top: number(4), claimed_at_ms: number(5) }
             }
-            Err(_) => Peek { peeked: Peeked::Silent, top: 0 },
+            Err(_) => Peek::SILENT,
         }
     }
 

@@ -311,11 +311,11 @@ local function finish(keys, args)
   return with_nodes({ 'finished' }, keys[3])
 end
 
--- peek
+-- peek: how much is known here, the last seq that was claimed, and when.
 local function peek(keys)
   local key = read(keys[1])
   if key.foreign or key.cold then return { 'cold' } end
-  return { 'warm', int(key.fence), int(key.low - 1), int(key.whole_from), int(key.next - 1) }
+  return { 'warm', int(key.fence), int(key.low - 1), int(key.whole_from), int(key.next - 1), int(key.send_at) }
 end
 
 -- close settled fence count: closes what was last renewed at this count or before, and says up to where it is to be settled.

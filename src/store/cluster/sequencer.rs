@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
 use super::authority::Authority;
-use super::claims::Claims;
+use super::claims::{Claims, Peek};
 use super::extents::Extents;
 use super::message_rows::MessageRows;
 use super::seqs::{Blocks, Granted, Granting, GrantingStep, Head, Need, Now, Peeked, Stamp, Watch};
@@ -102,19 +102,19 @@ impl Sequencer {
     }
 
     /// The key, then the blocks: in this order, or what is claimed between could be passed over.
-    async fn look(&self, conversation: &str) -> Result<(Peeked, u64, Blocks), StoreError> {
+    async fn look(&self, conversation: &str) -> Result<(Peek, Blocks), StoreError> {
         let peek = self.claims.peek(conversation).await;
         let asked_ms = self.now().mono_ms;
         let blocks = self.authority.blocks(conversation).await?;
         let now_ms = self.now().mono_ms;
         self.watch(conversation, |watch| watch.saw(blocks.head.fence, asked_ms, now_ms));
-        Ok((peek.peeked, peek.top, blocks))
+        Ok((peek, blocks))
     }
 
     /// The same, with what need not be hidden settled first.
-    async fn look_far(&self, conversation: &str) -> Result<(Peeked, u64, Blocks), StoreError> {
+    async fn look_far(&self, conversation: &str) -> Result<(Peek, Blocks), StoreError> {
         let looked = self.look(conversation).await?;
-        if !has_orphan(&looked.0, &looked.2.head) {
+        if !has_orphan(&looked.0.peeked, &looked.1.head) {
             return Ok(looked);
         }
         self.settle_now(conversation).await?;
@@ -153,13 +153,13 @@ impl Sequencer {
 
     /// Raises the fence for the settler, if there is a need.
     pub(super) async fn raise_if_cold(&self, conversation: &str) -> Result<(), StoreError> {
-        let (peeked, _, blocks) = self.look(conversation).await?;
+        let (Peek { peeked, .. }, blocks) = self.look(conversation).await?;
         if wants_fence(&peeked) { self.raise(conversation, blocks.head).await } else { Ok(()) }
     }
 
     /// Moves `settled` up to what the key knows, so that little is hidden while Redis is lost.
     async fn tidy(&self, conversation: &str) -> Result<(), StoreError> {
-        let (peeked, _, blocks) = self.look(conversation).await?;
+        let (Peek { peeked, .. }, blocks) = self.look(conversation).await?;
         let Peeked::Warm { fence, whole_to, whole_from } = peeked else { return Ok(()) };
         let need = Need { cold: false, fence, whole_to, whole_from, size: 0 };
         match blocks.head.grant(&need, self.stamp()) {
@@ -195,22 +195,22 @@ pub(super) struct Reader(pub(super) Arc<Sequencer>);
 impl Extents for Reader {
     async fn extent(&self, conversation: &ConversationId) -> Result<Extent, StoreError> {
         let text = conversation.to_string();
-        let (peeked, top, blocks) = self.0.look_far(&text).await?;
-        let Blocks { head, gaps } = &blocks;
-        let open = match peeked {
+        let (peek, Blocks { head, gaps }) = self.0.look_far(&text).await?;
+        let open = match peek.peeked {
             Peeked::Silent => false,
             Peeked::Cold => head.settled < head.ceiling,
             Peeked::Warm { whole_to, whole_from, .. } => {
-                whole_to < top || head.settled < head.fence_from || head.settled + 1 < whole_from
+                whole_to < peek.top || head.settled < head.fence_from || head.settled + 1 < whole_from
             }
         };
         if open {
             self.0.settle_soon(&text);
         }
-        let max_seq = gaps.highest_outside(visible(&peeked, head));
-        let last_at_ms = match max_seq {
-            0 => None,
-            max_seq => self.0.rows.sent_at(&text, max_seq).await?,
+        let max_seq = gaps.highest_outside(visible(&peek.peeked, &head));
+        let last_at_ms = match (max_seq, peek.sent_at_ms(max_seq, &head)) {
+            (0, _) => None,
+            (_, Some(known)) => Some(known.cast_signed()),
+            (max_seq, None) => self.0.rows.sent_at(&text, max_seq).await?,
         };
         let gaps = gaps.ranges().into_iter().filter(|(first, _)| *first <= max_seq).collect();
         Ok(Extent { max_seq, last_at_ms: last_at_ms.unwrap_or(0), gaps })
@@ -224,7 +224,7 @@ impl Extents for Reader {
             if Instant::now() > until {
                 break;
             }
-            let (peeked, top, Blocks { head, .. }) = self.0.look(&text).await?;
+            let (Peek { peeked, top, .. }, Blocks { head, .. }) = self.0.look(&text).await?;
             match peeked {
                 Peeked::Warm { fence, .. } if fence == head.fence => return Ok(top),
                 // Everything that was granted is settled, so nothing is being claimed below.
@@ -240,7 +240,7 @@ impl Extents for Reader {
     }
 
     async fn whole(&self, conversation: &ConversationId) -> Result<u64, StoreError> {
-        let (peeked, _, blocks) = self.0.look_far(&conversation.to_string()).await?;
+        let (Peek { peeked, .. }, blocks) = self.0.look_far(&conversation.to_string()).await?;
         Ok(visible(&peeked, &blocks.head))
     }
 
