@@ -63,8 +63,8 @@ impl History {
         };
         let max_seq = state.max_seq();
         let mut messages = Vec::new();
-        for (first, last) in state.conversation.windows.clip(begin.max(1), end.min(max_seq)) {
-            messages.extend(self.messages.range(&id, first, last, limit - messages.len()).await?);
+        for seqs in state.conversation.windows.clip(begin.max(1), end.min(max_seq)) {
+            messages.extend(self.messages.range(&id, &state.extent, seqs, limit - messages.len()).await?);
             if messages.len() >= limit {
                 break;
             }

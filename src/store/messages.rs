@@ -25,12 +25,12 @@ pub trait Messages: Send + Sync {
     /// read its own message.
     async fn append(&self, draft: Draft, admit: Admit, committed: OnCommit<Stored>) -> Result<Appended, StoreError>;
 
-    /// The stored messages of `first..=last`, ascending, at most `limit`. Nothing above the extent is shown.
+    /// The messages of `first..=last` that an extent shows which was read before, ascending, at most `limit`.
     async fn range(
         &self,
         conversation: &ConversationId,
-        first: u64,
-        last: u64,
+        extent: &Extent,
+        seqs: (u64, u64),
         limit: usize,
     ) -> Result<Vec<Arc<Message>>, StoreError>;
 

@@ -81,18 +81,19 @@ impl Messages for MessageStore {
     async fn range(
         &self,
         conversation: &ConversationId,
-        first: u64,
-        last: u64,
+        extent: &Extent,
+        (first, last): (u64, u64),
         limit: usize,
     ) -> Result<Vec<Arc<Message>>, StoreError> {
-        let text = conversation.to_string();
-        let blocks = self.sequencer.authority.blocks(&text).await?;
-        let last = last.min(blocks.head.ceiling);
-        self.sequencer.rows.page(conversation, (first.max(1), last), limit, &blocks.gaps).await
+        // Whatever it shows is a row or a gap for ever, so the gaps need not be read again.
+        let gaps = Gaps::of(&extent.gaps);
+        self.sequencer.rows.page(conversation, (first.max(1), last.min(extent.max_seq)), limit, &gaps).await
     }
 
     async fn at(&self, conversation: &ConversationId, first: u64, last: u64) -> Result<Vec<Arc<Message>>, StoreError> {
-        self.range(conversation, first, last, usize::MAX).await
+        let blocks = self.sequencer.authority.blocks(&conversation.to_string()).await?;
+        let last = last.min(blocks.head.ceiling);
+        self.sequencer.rows.page(conversation, (first.max(1), last), usize::MAX, &blocks.gaps).await
     }
 
     async fn extent(&self, conversation: &ConversationId) -> Result<Extent, StoreError> {

@@ -36,8 +36,29 @@ impl Messages for Embedded {
     async fn range(
         &self,
         conversation: &ConversationId,
-        first: u64,
-        last: u64,
+        extent: &Extent,
+        (first, last): (u64, u64),
+        limit: usize,
+    ) -> Result<Vec<Arc<Message>>, StoreError> {
+        self.stored(conversation, (first, last.min(extent.max_seq)), limit).await
+    }
+
+    async fn at(&self, conversation: &ConversationId, first: u64, last: u64) -> Result<Vec<Arc<Message>>, StoreError> {
+        // What is stored here is shown.
+        self.stored(conversation, (first, last), usize::MAX).await
+    }
+
+    async fn extent(&self, conversation: &ConversationId) -> Result<Extent, StoreError> {
+        extent(self.core.view().await?.get(&keys::head(conversation))?.as_deref())
+    }
+}
+
+impl Embedded {
+    /// The messages that are stored at `first..=last`, ascending, at most `limit`.
+    async fn stored(
+        &self,
+        conversation: &ConversationId,
+        (first, last): (u64, u64),
         limit: usize,
     ) -> Result<Vec<Arc<Message>>, StoreError> {
         if first > last {
@@ -57,15 +78,6 @@ impl Messages for Embedded {
             found.push(Arc::new(message));
         }
         Ok(found)
-    }
-
-    async fn at(&self, conversation: &ConversationId, first: u64, last: u64) -> Result<Vec<Arc<Message>>, StoreError> {
-        // What is stored here is shown.
-        self.range(conversation, first, last, usize::MAX).await
-    }
-
-    async fn extent(&self, conversation: &ConversationId) -> Result<Extent, StoreError> {
-        extent(self.core.view().await?.get(&keys::head(conversation))?.as_deref())
     }
 }
 

@@ -30,6 +30,13 @@ impl Gaps {
         *end = last.max(*end);
     }
 
+    /// These gaps.
+    pub fn of(ranges: &[(u64, u64)]) -> Self {
+        let mut gaps = Self::default();
+        ranges.iter().for_each(|&range| gaps.add(range));
+        gaps
+    }
+
     /// The gaps, ascending and apart.
     pub fn ranges(&self) -> Vec<(u64, u64)> {
         let mut ranges: Vec<(u64, u64)> = Vec::with_capacity(self.0.len());

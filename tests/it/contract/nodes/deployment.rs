@@ -162,11 +162,11 @@ impl Messages for Logging {
     async fn range(
         &self,
         conversation: &ConversationId,
-        first: u64,
-        last: u64,
+        extent: &Extent,
+        seqs: (u64, u64),
         limit: usize,
     ) -> Result<Vec<Arc<Message>>, StoreError> {
-        self.messages.range(conversation, first, last, limit).await
+        self.messages.range(conversation, extent, seqs, limit).await
     }
 
     async fn at(&self, conversation: &ConversationId, first: u64, last: u64) -> Result<Vec<Arc<Message>>, StoreError> {
