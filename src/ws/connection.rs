@@ -2,7 +2,7 @@
 //! push path queued.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,37 +36,46 @@ enum End {
     Gone,
 }
 
-/// Serves a connection until it ends.
-pub(super) async fn run(socket: WebSocket, connected: Connected, sockets: Arc<Sockets>) {
-    let Connected { connection, position, missed } = connected;
-    let mut serving = Serving { socket, connection, sockets };
-    let end = match Box::pin(serving.greet(position, missed)).await {
-        Ok(()) => serving.serve().await,
-        Err(end) => end,
+/// Serves a connection until it ends, or tells the client why there is none; `held` is let go of then.
+///
+/// While a client is idle, this future is most of what it costs. A future has room for each of its values wherever they are moved
+/// to, so the socket stays where it is and is borrowed; what happens once in a connection's life is boxed.
+pub(super) async fn run(
+    mut socket: WebSocket,
+    connected: Result<Connected, CloseReason>,
+    sockets: Arc<Sockets>,
+    held: impl Send,
+) {
+    let end = match connected {
+        Ok(Connected { connection, position, missed }) => {
+            let mut serving = Serving { socket: &mut socket, connection, sockets: &sockets };
+            match Box::pin(serving.greet(position, missed)).await {
+                Ok(()) => serving.serve().await,
+                Err(end) => end,
+            }
+        }
+        Err(reason) => End::Close(reason),
     };
-    let Serving { socket, connection, sockets } = serving;
-    drop(connection);
-    match end {
-        End::Close(reason) => {
-            sockets.metrics.closes.with_label_values(&[reason.code().to_string().as_str()]).inc();
-            Box::pin(close(socket, reason)).await;
-        }
-        End::Broken(code) => {
-            sockets.metrics.closes.with_label_values(&[code.to_string().as_str()]).inc();
-            Box::pin(goodbye(socket, Some((code, "")))).await;
-        }
-        End::Closed => Box::pin(goodbye(socket, None)).await,
-        End::Gone => {}
-    }
+    Box::pin(part(&mut socket, end, &sockets)).await;
+    drop(held);
 }
 
 /// Tells the client why, and gives it a moment to hear it.
-pub(super) async fn close(socket: WebSocket, reason: CloseReason) {
-    goodbye(socket, Some((reason.code(), reason.text()))).await;
+async fn part(socket: &mut WebSocket, end: End, sockets: &Sockets) {
+    let close = match end {
+        End::Close(reason) => Some((reason.code(), reason.text())),
+        End::Broken(code) => Some((code, "")),
+        End::Closed => None,
+        End::Gone => return,
+    };
+    if let Some((code, _)) = close {
+        sockets.metrics.closes.with_label_values(&[code.to_string().as_str()]).inc();
+    }
+    goodbye(socket, close).await;
 }
 
 /// Writes a close, if one is to be written, and waits a moment for the client to end the connection.
-async fn goodbye(mut socket: WebSocket, close: Option<(u16, &'static str)>) {
+async fn goodbye(socket: &mut WebSocket, close: Option<(u16, &'static str)>) {
     let leave = async {
         let frame = close.map(|(code, text)| CloseFrame { code, reason: Utf8Bytes::from_static(text) });
         let written = match frame {
@@ -99,13 +108,13 @@ fn broken(error: axum::Error) -> End {
     }
 }
 
-struct Serving {
-    socket: WebSocket,
+struct Serving<'a> {
+    socket: &'a mut WebSocket,
     connection: Registered,
-    sockets: Arc<Sockets>,
+    sockets: &'a Arc<Sockets>,
 }
 
-impl Serving {
+impl Serving<'_> {
     /// What a new connection is told before anything live.
     async fn greet(&mut self, position: PushId, missed: Option<Missed>) -> Result<(), End> {
         if self.connection.wants_events() {
@@ -184,7 +193,7 @@ impl Serving {
     }
 
     fn answer(&self, text: &str) -> Answer {
-        Box::pin(session::answer(Arc::clone(&self.sockets), self.connection.caller(), text.to_owned()))
+        Box::pin(session::answer(Arc::clone(self.sockets), self.connection.caller(), text.to_owned()))
     }
 
     /// Writes what waits now. Answers whether there may be more.
@@ -238,17 +247,19 @@ impl Serving {
     }
 
     async fn feed_message(&mut self, message: Message) -> Result<(), End> {
-        unless_closing(&self.connection, self.socket.feed(message)).await
+        unless_closing(&self.connection, pin!(self.socket.feed(message))).await
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        unless_closing(&self.connection, self.socket.flush()).await
+        unless_closing(&self.connection, pin!(self.socket.flush())).await
     }
 }
 
 /// Waits for a write, but not on a connection that is being closed: its client may never read again.
-async fn unless_closing(connection: &Connection, write: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
-    let mut write = std::pin::pin!(write);
+async fn unless_closing<W>(connection: &Connection, mut write: Pin<&mut W>) -> Result<(), End>
+where
+    W: Future<Output = Result<(), axum::Error>>,
+{
     loop {
         tokio::select! {
             biased;

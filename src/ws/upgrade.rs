@@ -22,8 +22,8 @@ const PROTOCOL: &str = "nexo.v1";
 /// What a subprotocol that carries a token begins with, for browsers, which can set no header.
 const TOKEN_PROTOCOL: &str = "nexo.token.";
 
-/// What one read takes from a socket; it is allocated for each connection at once.
-const READ_BUFFER_BYTES: usize = 1_024;
+/// What one read takes from a socket; it is allocated for each connection at once. A usual send fits.
+const READ_BUFFER_BYTES: usize = 768;
 
 /// How much is gathered before it is written.
 const WRITE_BUFFER_BYTES: usize = 8 * 1_024;
@@ -65,13 +65,7 @@ pub async fn upgrade(
     }
     // Taken before the upgrade, so that a stop waits for this connection.
     let counted = sockets.tracker.token();
-    Ok(upgrade.on_upgrade(async move |socket| {
-        match attached {
-            Ok(attached) => connection::run(socket, attached, sockets).await,
-            Err(reason) => connection::close(socket, reason).await,
-        }
-        drop((counted, slot));
-    }))
+    Ok(upgrade.on_upgrade(move |socket| connection::run(socket, attached, sockets, (counted, slot))))
 }
 
 /// Whose token the handshake shows: in the header, as a subprotocol, or in the URL.

@@ -2,6 +2,7 @@
 
 #[path = "../../benches/hot/scene.rs"]
 mod scene;
+mod sockets;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
