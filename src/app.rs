@@ -225,7 +225,7 @@ impl Base {
             ttl_ms: i64::try_from(config.auth.token_ttl_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
         };
         let threads = match config.auth.hash_threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
             threads => threads,
         };
         let passwords = Passwords::start(threads, config.auth.hash_queue, self.metrics.clone()).map_err(Failure::of)?;

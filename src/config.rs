@@ -185,7 +185,7 @@ sections! {
         uniform_login_errors: bool = false,
         /// The shortest password, in bytes.
         password_min_bytes: usize = 6,
-        /// Threads that hash passwords, at low priority. 0: as many as the machine has cores.
+        /// Threads that hash passwords, at low priority. 0: half as many as the machine has cores, so that messages keep the rest.
         hash_threads: usize = 0,
         /// Password hashes that may wait; past it, the answer is 1006.
         hash_queue: usize = 256,
