@@ -1,9 +1,11 @@
 //! The authority on seqs: the table `seq_blocks`.
 
+use std::collections::HashMap;
+
 use scylla::statement::prepared::PreparedStatement;
 
 use super::cql::{Applied, Kind, SharedCql};
-use super::seqs::{Blocks, Change, Gaps, Head, Settlement};
+use super::seqs::{Blocks, Change, Head, Settlement};
 use crate::store::StoreError;
 
 /// The table and its statements.
@@ -12,6 +14,7 @@ pub(super) struct Authority {
     head: PreparedStatement,
     head_serial: PreparedStatement,
     blocks: PreparedStatement,
+    blocks_of: PreparedStatement,
     change: PreparedStatement,
     settle: PreparedStatement,
     gap: PreparedStatement,
@@ -31,6 +34,13 @@ impl Authority {
                 .prepare(
                     "SELECT ceiling, settled, fence, fence_from, fenced_at_ms, grant_id, gap_from, gap_to FROM seq_blocks \
                      WHERE conversation_id = ?",
+                    Kind::Read,
+                )
+                .await?,
+            blocks_of: cql
+                .prepare(
+                    "SELECT conversation_id, ceiling, settled, fence, fence_from, fenced_at_ms, grant_id, gap_from, gap_to \
+                     FROM seq_blocks WHERE conversation_id IN ?",
                     Kind::Read,
                 )
                 .await?,
@@ -68,19 +78,36 @@ impl Authority {
 
     /// The head with its gaps, read at once.
     pub(super) async fn blocks(&self, conversation: &str) -> Result<Blocks, StoreError> {
-        type Columns =
-            (Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
-        let rows = self.cql.rows::<Columns>(&self.blocks, (conversation,)).await?;
+        type Row = (Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
         let mut blocks = Blocks::default();
-        let mut gaps = Gaps::default();
-        for (ceiling, settled, fence, fence_from, fenced_at_ms, grant_id, from, to) in rows {
-            blocks.head = head((ceiling, settled, fence, fence_from, fenced_at_ms, grant_id));
-            if let (Some(from), Some(to)) = (from, to) {
-                gaps.add((seq(Some(from)), seq(Some(to))));
-            }
+        for (ceiling, settled, fence, fence_from, fenced_at_ms, grant_id, gap_from, gap_to) in
+            self.cql.rows::<Row>(&self.blocks, (conversation,)).await?
+        {
+            add(&mut blocks, (ceiling, settled, fence, fence_from, fenced_at_ms, grant_id), (gap_from, gap_to));
         }
-        blocks.gaps = gaps;
         Ok(blocks)
+    }
+
+    /// The same of many conversations, in their order.
+    pub(super) async fn blocks_of(&self, conversations: &[String]) -> Result<Vec<Blocks>, StoreError> {
+        #[derive(scylla::DeserializeRow)]
+        struct Row {
+            conversation_id: String,
+            ceiling: Option<i64>,
+            settled: Option<i64>,
+            fence: Option<i64>,
+            fence_from: Option<i64>,
+            fenced_at_ms: Option<i64>,
+            grant_id: Option<i64>,
+            gap_from: Option<i64>,
+            gap_to: Option<i64>,
+        }
+        let mut found: HashMap<String, Blocks> = HashMap::with_capacity(conversations.len());
+        for row in self.cql.rows_of_keys::<Row>((&self.blocks, &self.blocks_of), conversations).await? {
+            let columns = (row.ceiling, row.settled, row.fence, row.fence_from, row.fenced_at_ms, row.grant_id);
+            add(found.entry(row.conversation_id).or_default(), columns, (row.gap_from, row.gap_to));
+        }
+        Ok(conversations.iter().map(|conversation| found.remove(conversation).unwrap_or_default()).collect())
     }
 
     /// Applies a change of the head; `None` if its outcome is unknown.
@@ -129,6 +156,14 @@ fn outcome(applied: Applied) -> Option<bool> {
         Applied::Yes => Some(true),
         Applied::No => Some(false),
         Applied::Unknown => None,
+    }
+}
+
+/// Adds a row to what the rows of its partition say.
+fn add(blocks: &mut Blocks, columns: HeadColumns, gap: (Option<i64>, Option<i64>)) {
+    blocks.head = head(columns);
+    if let (Some(from), Some(to)) = gap {
+        blocks.gaps.add((seq(Some(from)), seq(Some(to))));
     }
 }
 

@@ -37,6 +37,12 @@ pub(super) struct Peek {
 impl Peek {
     const SILENT: Self = Self { peeked: Peeked::Silent, top: 0, claimed_at_ms: 0 };
 
+    fn parse(words: &[String]) -> Self {
+        let number = |place: usize| words.get(place).and_then(|word| word.parse().ok()).unwrap_or(0);
+        let peeked = Peeked::parse(words).unwrap_or(Peeked::Silent);
+        Self { peeked, top: number(4).max(1) - 1, claimed_at_ms: number(5) }
+    }
+
     /// When the message at the end of what may be shown was sent, if the key knows that: the last of its own claims is that one.
     pub(super) fn sent_at_ms(&self, max_seq: u64, head: &Head) -> Option<u64> {
         let Peeked::Warm { fence, whole_from, .. } = self.peeked else { return None };
@@ -97,14 +103,15 @@ impl Claims {
 
     /// What the key knows; silence if Redis does not answer.
     pub(super) async fn peek(&self, conversation: &str) -> Peek {
-        match self.redis.call((&SEQS, "peek"), vec![self.seq_key(conversation)], Vec::new()).await {
-            Ok(words) => {
-                let number = |place: usize| words.get(place).and_then(|word| word.parse().ok()).unwrap_or(0);
-                let peeked = Peeked::parse(&words).unwrap_or(Peeked::Silent);
-                Peek { peeked, top: number(4), claimed_at_ms: number(5) }
-            }
-            Err(_) => Peek::SILENT,
-        }
+        let words = self.redis.call((&SEQS, "peek"), vec![self.seq_key(conversation)], Vec::new()).await;
+        words.map_or(Peek::SILENT, |words| Peek::parse(&words))
+    }
+
+    /// The same of many keys.
+    pub(super) async fn peek_each(&self, conversations: &[String]) -> Vec<Peek> {
+        let keys = conversations.iter().map(|conversation| self.seq_key(conversation)).collect();
+        let answers = self.redis.call_each((&SEQS, "peek"), keys).await;
+        answers.into_iter().map(|words| words.map_or(Peek::SILENT, |words| Peek::parse(&words))).collect()
     }
 
     pub(super) async fn close(

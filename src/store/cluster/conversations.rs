@@ -9,7 +9,9 @@ use super::groups::{GroupTable, to_the_end};
 use super::together::together;
 use super::turns::Turns;
 use super::views::{Copied, View, Views};
-use crate::model::{Conversation, ConversationId, ConversationState, Fanout, Member, ReceiveOption, Settings, UserId};
+use crate::model::{
+    Conversation, ConversationId, ConversationState, Extent, Fanout, Member, ReceiveOption, Settings, UserId,
+};
 use crate::store::{Conversations, OnCommit, StoreError, Subscription};
 
 /// The port of conversations.
@@ -65,8 +67,7 @@ impl Reader {
     }
 
     /// The conversation with how far it has come. A pair comes into being with its first message.
-    async fn state(&self, conversation: Conversation) -> Result<Option<ConversationState>, StoreError> {
-        let extent = self.extents.extent(&conversation.id).await?;
+    async fn state(&self, conversation: Conversation, extent: Extent) -> Result<Option<ConversationState>, StoreError> {
         if conversation.id.group().is_none() && extent.max_seq == 0 {
             return Ok(None);
         }
@@ -81,7 +82,10 @@ impl Reader {
 
     async fn find(&self, user: &UserId, conversation: &ConversationId) -> Result<Option<ConversationState>, StoreError> {
         match self.one(user, conversation).await? {
-            Some(conversation) => self.state(conversation).await,
+            Some(conversation) => {
+                let extent = self.extents.extent(&conversation.id).await?;
+                self.state(conversation, extent).await
+            }
             None => Ok(None),
         }
     }
@@ -91,7 +95,10 @@ impl Reader {
 impl Conversations for ClusterConversations {
     async fn list(&self, user: &UserId) -> Result<Vec<ConversationState>, StoreError> {
         let all = self.reader.all(user).await?;
-        let states = together(all.into_iter().map(|view| self.reader.state(view.conversation)).collect()).await?;
+        let ids: Vec<_> = all.iter().map(|view| view.conversation.id.clone()).collect();
+        let extents = self.reader.extents.extents(&ids).await?;
+        let states = all.into_iter().zip(extents).map(|(view, extent)| self.reader.state(view.conversation, extent));
+        let states = together(states.collect()).await?;
         Ok(states.into_iter().flatten().collect())
     }
 

@@ -3,6 +3,7 @@
 //! Every statement says by its [`Kind`] how many replicas it needs and whether it may run twice. A plain write whose outcome is
 //! unknown is tried again with the same row until the deadline; a conditional one never is: its caller reads back.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,10 @@ use prometheus::IntCounter;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
+use scylla::cluster::Node;
 use scylla::deserialize::row::DeserializeRow;
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
-use scylla::policies::load_balancing::DefaultPolicy;
+use scylla::policies::load_balancing::{DefaultPolicy, NodeIdentifier, SingleTargetLoadBalancingPolicy};
 use scylla::policies::retry::FallthroughRetryPolicy;
 use scylla::response::query_result::{QueryResult, QueryRowsResult};
 use scylla::serialize::batch::BatchValues;
@@ -20,8 +22,10 @@ use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::{Consistency, SerialConsistency};
+use uuid::Uuid;
 
 use super::tls;
+use super::together::together;
 use crate::config::{ClusterStore, Serial};
 use crate::store::StoreError;
 
@@ -33,6 +37,9 @@ const KEEPALIVE: Duration = Duration::from_secs(3);
 
 /// The pause before a plain write is tried again.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// Keys in one list: ScyllaDB takes 100 (`max_partition_key_restrictions_per_query`).
+const KEYS_AT_ONCE: usize = 64;
 
 /// How a statement is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +69,8 @@ pub(super) enum Applied {
 /// An open session.
 pub(super) struct Cql {
     session: Session,
+    /// Whose replicas are nearest; empty: all of them are.
+    datacenter: String,
     serial: SerialConsistency,
     timeout: Duration,
     deadline: Duration,
@@ -109,7 +118,7 @@ impl Cql {
         // Of no registry, until somebody counts.
         let counter = IntCounter::new("statements", "statements");
         let statements = counter.map_err(corrupt)?;
-        Ok(Self { session, serial, timeout, deadline, statements })
+        Ok(Self { session, datacenter: config.cql_datacenter.clone(), serial, timeout, deadline, statements })
     }
 
     /// The driver's session, for what is not prepared: the schema.
@@ -158,6 +167,46 @@ impl Cql {
         let result = self.execute(statement, values).await?;
         let rows = result.into_rows_result().map_err(corrupt)?;
         rows.rows::<R>().map_err(corrupt)?.collect::<Result<_, _>>().map_err(corrupt)
+    }
+
+    /// The rows of many partitions. `one` reads one of them by its key, which is a text; `many` reads those of a list of keys.
+    ///
+    /// Each list goes to a node that has all of it, so that nothing is passed on; if that node fails, to any.
+    pub(super) async fn rows_of_keys<R>(
+        &self,
+        (one, many): (&PreparedStatement, &PreparedStatement),
+        keys: &[String],
+    ) -> Result<Vec<R>, StoreError>
+    where
+        R: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata>,
+    {
+        let mut by_node: HashMap<Option<Uuid>, Vec<&str>> = HashMap::new();
+        for key in keys {
+            by_node.entry(self.replica(one, key)).or_default().push(key);
+        }
+        let lists = by_node.iter().flat_map(|(node, keys)| keys.chunks(KEYS_AT_ONCE).map(|keys| (*node, keys)));
+        let reads = lists.map(|(node, keys)| async move {
+            if let Some(node) = node {
+                let mut aimed = many.clone();
+                let target = SingleTargetLoadBalancingPolicy::new(NodeIdentifier::HostId(node), None);
+                aimed.set_load_balancing_policy(Some(target));
+                match self.rows(&aimed, (keys,)).await {
+                    Err(StoreError::Unavailable(_) | StoreError::TimedOut) => {}
+                    answer => return answer,
+                }
+            }
+            self.rows(many, (keys,)).await
+        });
+        Ok(together(reads.collect()).await?.into_iter().flatten().collect())
+    }
+
+    /// A node of the nearest data centre that has a key of the table that a statement reads by key.
+    fn replica(&self, statement: &PreparedStatement, key: &str) -> Option<Uuid> {
+        let (keyspace, table) = (statement.get_keyspace_name()?, statement.get_table_name()?);
+        let token = statement.calculate_token(&(key,)).ok()??;
+        let replicas = self.session.get_cluster_state().get_token_endpoints(keyspace, table, token);
+        let near = |node: &Node| self.datacenter.is_empty() || node.datacenter.as_ref() == Some(&self.datacenter);
+        replicas.iter().find(|(node, _)| near(node)).map(|(node, _)| node.host_id)
     }
 
     /// The first row of a read, if there is one.

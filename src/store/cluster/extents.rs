@@ -11,6 +11,9 @@ pub(super) trait Extents: Send + Sync {
     /// How far it may be shown.
     async fn extent(&self, conversation: &ConversationId) -> Result<Extent, StoreError>;
 
+    /// The same of many, in their order.
+    async fn extents(&self, conversations: &[ConversationId]) -> Result<Vec<Extent>, StoreError>;
+
     /// The highest seq that was given out in it.
     async fn top(&self, conversation: &ConversationId) -> Result<u64, StoreError>;
 

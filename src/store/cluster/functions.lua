@@ -311,11 +311,14 @@ local function finish(keys, args)
   return with_nodes({ 'finished' }, keys[3])
 end
 
--- peek: how much is known here, the last seq that was claimed, and when.
+-- peek: the fence, low, from where the key is whole, next, and when the last claim was made. A list asks it of every conversation,
+-- so it reads no more than that, and hands the numbers on as they are kept.
 local function peek(keys)
-  local key = read(keys[1])
-  if key.foreign or key.cold then return { 'cold' } end
-  return { 'warm', int(key.fence), int(key.low - 1), int(key.whole_from), int(key.next - 1), int(key.send_at) }
+  local key = redis.call('HMGET', keys[1], 'layout', 'server', 'cold', 'fence', 'low', 'whole_from', 'next', 'send_at')
+  local foreign = key[1] ~= LAYOUT
+  foreign = foreign or key[2] ~= this_server() -- guard: server
+  if foreign or key[3] == '1' then return { 'cold' } end
+  return { 'warm', key[4], key[5], key[6], key[7], key[8] }
 end
 
 -- close settled fence count: closes what was last renewed at this count or before, and says up to where it is to be settled.

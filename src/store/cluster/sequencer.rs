@@ -14,6 +14,7 @@ use super::extents::Extents;
 use super::message_rows::MessageRows;
 use super::seqs::{Blocks, Granted, Granting, GrantingStep, Head, Need, Now, Peeked, Stamp, Watch};
 use super::seqs::{has_orphan, visible, wants_fence};
+use super::together::together;
 use super::told::Told;
 use super::watches::Remembered;
 use crate::model::{ConversationId, Extent, Member};
@@ -111,9 +112,20 @@ impl Sequencer {
         Ok((peek, blocks))
     }
 
-    /// The same, with what need not be hidden settled first.
-    async fn look_far(&self, conversation: &str) -> Result<(Peek, Blocks), StoreError> {
-        let looked = self.look(conversation).await?;
+    /// The same of many conversations.
+    async fn look_at_each(&self, conversations: &[String]) -> Result<Vec<(Peek, Blocks)>, StoreError> {
+        let peeks = self.claims.peek_each(conversations).await;
+        let asked_ms = self.now().mono_ms;
+        let blocks = self.authority.blocks_of(conversations).await?;
+        let now_ms = self.now().mono_ms;
+        for (conversation, blocks) in conversations.iter().zip(&blocks) {
+            self.watch(conversation, |watch| watch.saw(blocks.head.fence, asked_ms, now_ms));
+        }
+        Ok(peeks.into_iter().zip(blocks).collect())
+    }
+
+    /// Settles first what need not be hidden.
+    async fn far(&self, conversation: &str, looked: (Peek, Blocks)) -> Result<(Peek, Blocks), StoreError> {
         if !has_orphan(&looked.0.peeked, &looked.1.head) {
             return Ok(looked);
         }
@@ -191,11 +203,10 @@ impl Sequencer {
 /// The sequencer as the rest of the store sees it: looking at a conversation also begins to settle what is abandoned in it.
 pub(super) struct Reader(pub(super) Arc<Sequencer>);
 
-#[async_trait]
-impl Extents for Reader {
-    async fn extent(&self, conversation: &ConversationId) -> Result<Extent, StoreError> {
-        let text = conversation.to_string();
-        let (peek, Blocks { head, gaps }) = self.0.look_far(&text).await?;
+impl Reader {
+    /// How far a conversation may be shown, by what was seen of it.
+    async fn extent_of(&self, conversation: &str, looked: (Peek, Blocks)) -> Result<Extent, StoreError> {
+        let (peek, Blocks { head, gaps }) = self.0.far(conversation, looked).await?;
         let open = match peek.peeked {
             Peeked::Silent => false,
             Peeked::Cold => head.settled < head.ceiling,
@@ -204,16 +215,31 @@ impl Extents for Reader {
             }
         };
         if open {
-            self.0.settle_soon(&text);
+            self.0.settle_soon(conversation);
         }
         let max_seq = gaps.highest_outside(visible(&peek.peeked, &head));
         let last_at_ms = match (max_seq, peek.sent_at_ms(max_seq, &head)) {
             (0, _) => None,
             (_, Some(known)) => Some(known.cast_signed()),
-            (max_seq, None) => self.0.rows.sent_at(&text, max_seq).await?,
+            (max_seq, None) => self.0.rows.sent_at(conversation, max_seq).await?,
         };
         let gaps = gaps.ranges().into_iter().filter(|(first, _)| *first <= max_seq).collect();
         Ok(Extent { max_seq, last_at_ms: last_at_ms.unwrap_or(0), gaps })
+    }
+}
+
+#[async_trait]
+impl Extents for Reader {
+    async fn extent(&self, conversation: &ConversationId) -> Result<Extent, StoreError> {
+        let text = conversation.to_string();
+        let looked = self.0.look(&text).await?;
+        self.extent_of(&text, looked).await
+    }
+
+    async fn extents(&self, conversations: &[ConversationId]) -> Result<Vec<Extent>, StoreError> {
+        let texts: Vec<_> = conversations.iter().map(ToString::to_string).collect();
+        let looked = self.0.look_at_each(&texts).await?;
+        together(texts.iter().zip(looked).map(|(text, looked)| self.extent_of(text, looked)).collect()).await
     }
 
     async fn top(&self, conversation: &ConversationId) -> Result<u64, StoreError> {
@@ -240,7 +266,9 @@ impl Extents for Reader {
     }
 
     async fn whole(&self, conversation: &ConversationId) -> Result<u64, StoreError> {
-        let (Peek { peeked, .. }, blocks) = self.0.look_far(&conversation.to_string()).await?;
+        let text = conversation.to_string();
+        let looked = self.0.look(&text).await?;
+        let (Peek { peeked, .. }, blocks) = self.0.far(&text, looked).await?;
         Ok(visible(&peeked, &blocks.head))
     }
 

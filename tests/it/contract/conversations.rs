@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use futures_util::future::join_all;
 use nexo::model::{Conversation, ConversationId, ConversationState, ReceiveOption, Settings, UserId, Windows};
 use nexo::store::{OnCommit, Subscription};
 
@@ -94,7 +95,7 @@ contract! {
 
     async fn marks_at_once_end_at_the_highest(store: Store) {
         let (_, bob, pair) = talked(&store, 40).await;
-        futures_util::future::join_all((1..=40).rev().map(|seq| mark(&store, &bob, &pair, seq))).await;
+        join_all((1..=40).rev().map(|seq| mark(&store, &bob, &pair, seq))).await;
         assert_eq!(find(&store, &bob, &pair).await.read_seq(), 40);
     }
 
@@ -134,6 +135,25 @@ contract! {
         assert_eq!(list(&bob).await, of_bob);
         assert_eq!((list(&ann).await, list(&cho).await), (vec![pair], vec![other]));
         assert!(list(&user_id("dan")).await.is_empty());
+    }
+
+    async fn a_long_list_knows_how_far_each_has_come(store: Store) {
+        let bob = store.person("bob").await;
+        let begin = async |messages: u64| {
+            let ann = store.person("ann").await;
+            let pair = ConversationId::single(&ann, &bob);
+            for _ in 0..messages {
+                say(&store, &ann, &pair).await;
+            }
+            (pair, messages)
+        };
+        let mut begun = join_all((0..300).map(|number| begin(number % 4))).await;
+        begun.retain(|(_, messages)| *messages > 0);
+        begun.sort();
+        let list = store.conversations.list(&bob).await.expect("read").into_iter();
+        let mut found: Vec<_> = list.map(|state| (state.conversation.id.clone(), state.unread())).collect();
+        found.sort();
+        assert_eq!(found, begun);
     }
 
     async fn subscriptions_are_the_groups_that_one_is_in_and_what_one_muted(store: Store) {

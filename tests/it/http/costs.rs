@@ -42,3 +42,26 @@ fn a_send_between_two_costs_at_most_7_redis_commands_and_5_cql_statements() {
         assert!(cql <= SENDS * 5 + extras, "{cql} CQL statements for {SENDS} sends");
     });
 }
+
+#[test]
+fn a_list_costs_a_redis_command_for_each_conversation_and_3_cql_statements() {
+    run(Mode::Cluster, &[], async |world: World| {
+        const CONVERSATIONS: u64 = 60;
+        let [ann] = world.people().await;
+        for _ in 0..CONVERSATIONS {
+            let group = ann.group(&[]).await;
+            ann.send_group(&group, "hello").await.ok();
+        }
+        let before = (count(&world, "nexo_redis_commands_total").await, count(&world, "nexo_cql_statements_total").await);
+        let begun = Instant::now();
+        let list = ann.get("/conversation/list").await.ok();
+        let redis = count(&world, "nexo_redis_commands_total").await - before.0;
+        let cql = count(&world, "nexo_cql_statements_total").await - before.1;
+        assert_eq!(list.as_array().expect("a list").len() as u64, CONVERSATIONS);
+        // Each of three servers says once a second that it is there. The other command, and a third statement at times, are for the token.
+        let extras = 3 * (begun.elapsed().as_secs() + 1) + 1;
+        println!("a list of {CONVERSATIONS}, up to {extras} extras: {redis} Redis commands, {cql} CQL statements");
+        assert!(redis <= CONVERSATIONS + extras, "{redis} Redis commands");
+        assert!(cql <= 3, "{cql} CQL statements");
+    });
+}

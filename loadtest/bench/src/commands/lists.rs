@@ -23,7 +23,7 @@ pub(crate) const COMMAND: Command = Command {
     about: "the conversation list of users with many conversations, over REST, closed loop",
     options: &[
         opt("conversations", "1000", "conversations of each user, one message in each"),
-        opt("users", "4", "users who list, a connection each"),
+        opt("users", "1", "users who list at once, a connection each"),
         opt("stored", "0", "messages to store first, in other conversations"),
         SECONDS,
         WARM_UP,

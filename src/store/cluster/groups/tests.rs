@@ -32,6 +32,10 @@ impl Extents for At {
         Ok(Extent { max_seq: self.0, last_at_ms: 1, gaps: Vec::new() })
     }
 
+    async fn extents(&self, conversations: &[ConversationId]) -> Result<Vec<Extent>, StoreError> {
+        Ok(conversations.iter().map(|_| Extent { max_seq: self.0, last_at_ms: 1, gaps: Vec::new() }).collect())
+    }
+
     async fn top(&self, _: &ConversationId) -> Result<u64, StoreError> {
         Ok(self.0)
     }

@@ -104,7 +104,7 @@ impl Peeked {
         let at = |place: usize| number(words.get(place));
         Some(match words.first()?.as_str() {
             "cold" => Self::Cold,
-            "warm" => Self::Warm { fence: at(1)?, whole_to: at(2)?, whole_from: at(3)? },
+            "warm" => Self::Warm { fence: at(1)?, whole_to: at(2)?.checked_sub(1)?, whole_from: at(3)? },
             _ => return None,
         })
     }

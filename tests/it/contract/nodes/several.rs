@@ -1,5 +1,6 @@
 //! Redis of several servers: a Cluster, one of whose slots moves, and a master whose place a replica takes.
 
+use futures_util::future::join_all;
 use nexo::model::ConversationId;
 
 use super::across_nodes;
@@ -33,6 +34,29 @@ across_nodes! {
         assert!(client.seqs.iter().copied().eq(1..=60), "{:?}", client.seqs);
         // On another server a log begins again, for it might be an old copy.
         assert_eq!(client.pulls, 1);
+    }
+
+    async fn a_long_list_is_whole_on_servers_that_forgot_the_functions_while_a_slot_moves(deployment: Deployment) {
+        let cluster = RedisCluster::start().await;
+        let node = deployment.at(cluster.url()).node().await;
+        let bob = node.person("bob").await;
+        let begin = async || {
+            let ann = node.person("ann").await;
+            node.send_to(&ann, &bob.user, "hello").await.expect("sent");
+            ConversationId::single(&ann.user, &bob.user)
+        };
+        let mut begun = join_all((0..300).map(|_| begin())).await;
+        begun.sort();
+        let (slot, from) = cluster.place(&format!("nexo:seq:{{{}}}", begun[7])).await;
+        cluster.begin_move(&slot, from, (from + 1) % 3).await;
+        while cluster.move_keys(&slot, from, (from + 1) % 3, 10).await > 0 {}
+        for server in &cluster.nodes {
+            server.command(&["FUNCTION", "FLUSH"]).await;
+        }
+        let mut list = node.conversations.list(&bob, None, None, None).await.expect("read").conversations;
+        list.sort_by(|one, other| one.conversation.id.cmp(&other.conversation.id));
+        let found: Vec<_> = list.iter().map(|state| (&state.conversation.id, state.unread())).collect();
+        assert_eq!(found, begun.iter().map(|id| (id, 1)).collect::<Vec<_>>());
     }
 
     async fn a_replica_takes_over_and_whoever_was_here_recovers(deployment: Deployment) {
