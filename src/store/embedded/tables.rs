@@ -18,6 +18,15 @@ const SCHEMA: u32 = 1;
 /// All journals together: they are replayed, and copied, at each start.
 const JOURNAL_BYTES: u64 = 64 << 20;
 
+/// Threads that write tables out and merge them. Of several, fjall 3.1's first one merges nothing, and while all others do, it turns
+/// around the queue as fast as it can: two threads cost a core. Two cores have none to spare.
+fn workers() -> usize {
+    match std::thread::available_parallelism().map_or(1, usize::from) {
+        ..=3 => 1,
+        _ => 4,
+    }
+}
+
 /// What a table holds in memory before it is written out.
 const MEMTABLE_BYTES: u64 = 8 << 20;
 
@@ -98,7 +107,11 @@ impl Tables {
     }
 
     fn open_unchecked(store: &Path, cache_bytes: u64) -> fjall::Result<Self> {
-        let db = Database::builder(store).cache_size(cache_bytes).max_journaling_size(JOURNAL_BYTES).open()?;
+        let db = Database::builder(store)
+            .cache_size(cache_bytes)
+            .max_journaling_size(JOURNAL_BYTES)
+            .worker_threads(workers())
+            .open()?;
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
         let keyspaces = Table::ALL.iter().map(|table| db.keyspace(table.name(), options)).collect::<fjall::Result<_>>()?;
         Ok(Self { db, keyspaces })
