@@ -14,7 +14,6 @@ use crate::options::{Opt, Options, opt};
 use crate::proc::{self, OfEach, Processes};
 use crate::progress::Progress;
 use crate::report::{Reach, Report};
-use crate::server::Server;
 
 /// Answers that are missing so long after the end are given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -127,14 +126,14 @@ pub(crate) fn micros(duration: Duration) -> u64 {
 }
 
 /// Runs what `start` spawns through a warm-up and a window, and measures the window.
-pub(crate) async fn measure<F>(server: &Server, options: &Options, start: F) -> Result<Measured>
+pub(crate) async fn measure<F>(processes: &Processes, options: &Options, start: F) -> Result<Measured>
 where
     F: FnOnce(Window, Arc<AtomicU64>) -> JoinSet<Result<Tally>>,
 {
     let window = Window::of(options)?;
     let progress = Progress::start(options.command.name, None);
     let mut tasks = start(window, progress.counter());
-    let cost = Cost::within(&server.processes, window).await?;
+    let cost = Cost::within(processes, window).await?;
     let mut tally = Tally::new();
     let late = window.end + PATIENCE;
     while let Some(finished) = timeout_at(late, tasks.join_next()).await.context("the server stopped answering")? {

@@ -38,7 +38,7 @@ use crate::commands::{COMMANDS, Outcome};
 use crate::options::{Asked, Options};
 
 fn main() -> ExitCode {
-    if let Some(outcome) = bare::was_asked_for() {
+    if let Some(outcome) = bare::was_asked_for().or_else(commands::floor::was_asked_for) {
         return if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let arguments = std::env::args_os().skip(1);

@@ -58,6 +58,7 @@ fn lives(options: &Options) -> Vec<Vec<Step<'_>>> {
             step("pull, few stored", "pull", vec![seconds, ("stored", "10000")]),
             step("lists, few stored", "lists", vec![seconds]),
             step("sends, few stored", "sends", vec![seconds]),
+            step("sends, the floor", "floor", vec![seconds]),
             step("sends over WebSocket", "sends", vec![seconds, ("door", "ws")]),
             step("sends at 200/s", "sends", vec![seconds, ("online", "1"), ("rate", "200")]),
             step("storm of handshakes", "storm", vec![seconds, of("sockets")]),

@@ -62,7 +62,7 @@ pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> 
     let (users, conversations) = (options.count("users")?, options.count("conversations")?);
     ensure!(conversations <= 1_000, "--conversations must be at most 1,000: more are no one page");
     let lists = begin(bench, users, conversations).await?;
-    let measured = measure(&bench.server, options, |window, count| {
+    let measured = measure(&bench.server.processes, options, |window, count| {
         let mut tasks = JoinSet::new();
         for list in lists {
             tasks.spawn(closed_loop(list, window, Arc::clone(&count)));

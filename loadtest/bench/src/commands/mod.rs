@@ -2,6 +2,7 @@
 
 mod all;
 mod fanout;
+pub(crate) mod floor;
 mod idle;
 mod lists;
 mod pull;
@@ -19,6 +20,7 @@ use crate::verify;
 /// Every command, in the order of the help.
 pub(crate) static COMMANDS: &[Command] = &[
     sends::COMMAND,
+    floor::COMMAND,
     fanout::COMMAND,
     pull::COMMAND,
     lists::COMMAND,
@@ -59,6 +61,7 @@ async fn repeat(bench: &mut Bench, options: &Options) -> Result<Vec<Report>> {
 async fn once(bench: &mut Bench, options: &Options) -> Result<Report> {
     match options.command.name {
         "sends" => sends::run(bench, options).await,
+        "floor" => floor::run(bench, options).await,
         "fanout" => fanout::run(bench, options).await,
         "pull" => pull::run(bench, options).await,
         "lists" => lists::run(bench, options).await,

@@ -88,7 +88,7 @@ pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> 
             pulls: 0,
         });
     }
-    let measured = measure(&bench.server, options, |window, count| {
+    let measured = measure(&bench.server.processes, options, |window, count| {
         let mut tasks = JoinSet::new();
         for pull in pulls {
             tasks.spawn(closed_loop(pull, window, Arc::clone(&count)));
