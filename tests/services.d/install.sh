@@ -17,6 +17,7 @@ install_packages() {
   command -v redis-server >/dev/null && command -v redis-cli >/dev/null || missing+=(redis-server)
   command -v redis-sentinel >/dev/null || missing+=(redis-sentinel)
   command -v openssl >/dev/null || missing+=(openssl)
+  command -v strace >/dev/null || missing+=(strace)
   find_java || missing+=(openjdk-17-jdk-headless)
   command -v mvn >/dev/null || [ -d "$cassandra_jars" ] || missing+=(maven)
   [ "${#missing[@]}" -gt 0 ] || return 0

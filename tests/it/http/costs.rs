@@ -1,7 +1,15 @@
-//! What a send costs a cluster: commands and statements, counted by the servers that send them.
+//! What a send and a list cost: commands and statements of a cluster, counted by the servers that send them, and syncs of the
+//! embedded store, counted by strace.
 
+use std::process::Stdio;
 use std::time::Instant;
 
+use futures_util::future::join_all;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+
+use crate::support::services::{Need, needs};
 use crate::support::*;
 
 /// How many sends are counted. The extras (a block of seqs now and then, the fence once a second, the routes of those who are
@@ -63,5 +71,55 @@ fn a_list_costs_a_redis_command_for_each_conversation_and_3_cql_statements() {
         println!("a list of {CONVERSATIONS}, up to {extras} extras: {redis} Redis commands, {cql} CQL statements");
         assert!(redis <= CONVERSATIONS + extras, "{redis} Redis commands");
         assert!(cql <= 3, "{cql} CQL statements");
+    });
+}
+
+/// How often a process has the kernel sync a file while `work` is done.
+async fn syncs_during(strace: &str, pid: u32, work: impl Future<Output = ()>) -> usize {
+    let calls = tempfile::NamedTempFile::new().expect("a file");
+    let mut tracer = Command::new(strace)
+        .args(["-f", "-e", "trace=fsync,fdatasync,sync_file_range,msync", "-p", &pid.to_string(), "-o"])
+        .arg(calls.path())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("strace starts");
+    let mut said = BufReader::new(tracer.stderr.take().expect("a pipe")).lines();
+    loop {
+        let line = said.next_line().await.expect("strace is heard").expect("strace attaches");
+        if line.contains("attached") {
+            break;
+        }
+    }
+    work.await;
+    let tracer_pid = tracer.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("it runs");
+    kill_process(tracer_pid, Signal::INT).expect("strace is told to let go");
+    tracer.wait().await.expect("strace ends");
+    let calls = std::fs::read_to_string(calls.path()).expect("strace wrote");
+    calls.lines().filter(|line| line.contains("sync(") || line.contains("sync_file_range(")).count()
+}
+
+#[test]
+fn a_batch_of_sends_is_synced_once_and_those_who_wait_share_it() {
+    let Some([strace]) = needs([Need::Strace]) else { return };
+    run(Mode::Embedded, &[("limits", "enabled", "false")], async |mut world: World| {
+        let [ann, bob] = world.people().await;
+        ann.send(&bob, "first").await;
+        let pid = world.servers()[0].pid();
+        let batches = async || usize::try_from(count(&world, "nexo_store_batch_size_count").await).expect("a count");
+        let before = batches().await;
+        let alone = async {
+            for _ in 0..20 {
+                ann.send(&bob, "alone").await;
+            }
+        };
+        let syncs = syncs_during(&strace, pid, alone).await;
+        assert_eq!((syncs, batches().await - before), (20, 20), "a send that nothing waits beside");
+        let before = batches().await;
+        let crowd = async { drop(join_all((0..200).map(|_| ann.send(&bob, "in a crowd"))).await) };
+        let syncs = syncs_during(&strace, pid, crowd).await;
+        println!("200 sends at once: {syncs} syncs");
+        assert_eq!(syncs, batches().await - before, "one sync for each batch");
+        assert!(syncs <= 100, "{syncs} syncs for 200 sends at once");
     });
 }

@@ -23,11 +23,13 @@ pub(crate) enum Need {
     RedisProgram,
     /// The program `openssl`, for certificates of the test's own; found as its path.
     OpenSsl,
+    /// The program `strace`, to count what a server asks of the kernel; found as its path.
+    Strace,
 }
 
 impl Need {
     /// Every need.
-    pub(crate) const ALL: [Need; 9] = [
+    pub(crate) const ALL: [Need; 10] = [
         Need::Cql,
         Need::ThreeNodes,
         Need::SecuredCql,
@@ -37,6 +39,7 @@ impl Need {
         Need::RedisCluster,
         Need::RedisProgram,
         Need::OpenSsl,
+        Need::Strace,
     ];
 
     fn words(self) -> &'static str {
@@ -50,6 +53,7 @@ impl Need {
             Need::RedisCluster => "a Redis Cluster",
             Need::RedisProgram => "redis-server",
             Need::OpenSsl => "openssl",
+            Need::Strace => "strace",
         }
     }
 
@@ -65,6 +69,7 @@ impl Need {
             Need::RedisCluster => "NEXO_TEST_REDIS_CLUSTER",
             Need::RedisProgram => return program("redis-server"),
             Need::OpenSsl => return program("openssl"),
+            Need::Strace => return program("strace"),
         };
         std::env::var(variable).ok().filter(|value| !value.is_empty())
     }
