@@ -1,5 +1,7 @@
 //! The calls of the Functions of seqs (`functions.lua`).
 
+use futures_util::{StreamExt, stream};
+
 use super::functions::SEQS;
 use super::group_nodes::nodes_key;
 use super::limits::limited;
@@ -7,6 +9,9 @@ use super::redis::Redis;
 use super::seqs::{Claimed, Closed, Head, MsgId, Peeked};
 use crate::model::NodeId;
 use crate::store::{Quota, StoreError};
+
+/// Keys that are asked at once.
+const AT_ONCE: usize = 128;
 
 /// The keys of conversations in Redis.
 #[derive(Clone)]
@@ -107,11 +112,10 @@ impl Claims {
         words.map_or(Peek::SILENT, |words| Peek::parse(&words))
     }
 
-    /// The same of many keys.
+    /// The same of many keys, on their way at once.
     pub(super) async fn peek_each(&self, conversations: &[String]) -> Vec<Peek> {
-        let keys = conversations.iter().map(|conversation| self.seq_key(conversation)).collect();
-        let answers = self.redis.call_each((&SEQS, "peek"), keys).await;
-        answers.into_iter().map(|words| words.map_or(Peek::SILENT, |words| Peek::parse(&words))).collect()
+        let peeks: Vec<_> = conversations.iter().map(|conversation| self.peek(conversation)).collect();
+        stream::iter(peeks).buffered(AT_ONCE).collect().await
     }
 
     pub(super) async fn close(

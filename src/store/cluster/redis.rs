@@ -34,9 +34,6 @@ const WRITES: u32 = 6;
 /// Commands that may wait for a connection; past it they fail at once.
 const WAITING_MAX: usize = 10_000;
 
-/// Calls that are sent in one go: others wait behind them for about a millisecond.
-const IN_ONE_GO: usize = 128;
-
 /// The pause before a call is tried again whose slot is on its way to another server.
 const AGAIN_AFTER: Duration = Duration::from_millis(20);
 
@@ -107,42 +104,6 @@ impl Redis {
                 Said::Other => return Err(failed(&error)),
             }
         }
-    }
-
-    /// Calls a function that only reads, once for each of these keys, many in one go; `None` where there is no answer.
-    pub(super) async fn call_each(&self, function: (&Library, &str), keys: Vec<String>) -> Vec<Option<Vec<String>>> {
-        let mut answers = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(IN_ONE_GO) {
-            let mut answered = self.call_in_one_go(function, keys).await;
-            if answered.iter().any(|answer| answer.as_ref().is_err_and(|error| said(error) == Said::NoSuchFunction))
-                && self.load(function.0).await.is_ok()
-            {
-                answered = self.call_in_one_go(function, keys).await;
-            }
-            if answered.iter().any(|answer| answer.as_ref().is_err_and(|error| said(error) == Said::NotMaster)) {
-                let _ = self.client.force_reconnection().await;
-            }
-            // If nothing went through there is one error for all.
-            let mut answered = answered.into_iter().map(Result::ok);
-            answers.extend(keys.iter().map(|_| answered.next().flatten()));
-        }
-        answers
-    }
-
-    async fn call_in_one_go(
-        &self,
-        (library, function): (&Library, &str),
-        keys: &[String],
-    ) -> Vec<Result<Vec<String>, Error>> {
-        let (name, pipeline) = (library.function(function), self.client.pipeline().with_options(self.client.options()));
-        for key in keys {
-            self.count();
-            let queued: Result<(), Error> = pipeline.fcall(name.as_str(), key.as_str(), Vec::<String>::new()).await;
-            if let Err(error) = queued {
-                return vec![Err(error)];
-            }
-        }
-        pipeline.try_all().await
     }
 
     /// Loads a library into every master.
