@@ -3,6 +3,7 @@
 //! It is this program once more. On standard output it says where it listens; each line on standard input is a number of frames to
 //! write to every socket.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Stdio;
@@ -55,19 +56,27 @@ fn write_bare(sockets: usize, bytes: usize) -> Result<()> {
     Ok(())
 }
 
+/// Starts this program once more as what the first of `words` says, which prints where it listens.
+pub(crate) async fn once_more<const N: usize>(words: [&OsStr; N]) -> Result<(Child, SocketAddr)> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let stdout = child.stdout.take().context("the pipe was asked for")?;
+    let line = BufReader::new(stdout).lines().next_line().await?.context("it printed nothing")?;
+    Ok((child, line.trim().parse()?))
+}
+
 impl Bare {
     /// Starts it; all of the sockets must connect before it writes.
     pub(crate) async fn start(sockets: usize, bytes: u64) -> Result<Bare> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args([WORD, &sockets.to_string(), &bytes.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let (orders, stdout) = child.stdin.take().zip(child.stdout.take()).context("the pipes were asked for")?;
-        let line = BufReader::new(stdout).lines().next_line().await?.context("it printed nothing")?;
+        let (sockets, bytes) = (sockets.to_string(), bytes.to_string());
+        let (mut child, address) = once_more([WORD.as_ref(), sockets.as_ref(), bytes.as_ref()]).await?;
+        let orders = child.stdin.take().context("the pipe was asked for")?;
         let pid = child.id().context("it has just started")?;
-        Ok(Bare { address: line.trim().parse()?, pid, orders, _child: child })
+        Ok(Bare { address, pid, orders, _child: child })
     }
 
     /// Has it write so many frames to each socket.

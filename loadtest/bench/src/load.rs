@@ -125,14 +125,14 @@ pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1)
 }
 
-/// Runs what `start` spawns through a warm-up and a window, and measures the window.
-pub(crate) async fn measure<F>(processes: &Processes, options: &Options, start: F) -> Result<Measured>
-where
-    F: FnOnce(Window, Arc<AtomicU64>) -> JoinSet<Result<Tally>>,
-{
+/// Makes each operation again and again, all beside each other, through a warm-up and a window, and measures the window.
+pub(crate) async fn measure<O: Operation>(processes: &Processes, options: &Options, operations: Vec<O>) -> Result<Measured> {
     let window = Window::of(options)?;
     let progress = Progress::start(options.command.name, None);
-    let mut tasks = start(window, progress.counter());
+    let mut tasks = JoinSet::new();
+    for operation in operations {
+        tasks.spawn(closed_loop(operation, window, progress.counter()));
+    }
     let cost = Cost::within(processes, window).await?;
     let mut tally = Tally::new();
     let late = window.end + PATIENCE;
@@ -143,7 +143,7 @@ where
 }
 
 /// Makes an operation again and again until the window ends.
-pub(crate) async fn closed_loop<O: Operation>(mut operation: O, window: Window, count: Arc<AtomicU64>) -> Result<Tally> {
+async fn closed_loop<O: Operation>(mut operation: O, window: Window, count: Arc<AtomicU64>) -> Result<Tally> {
     let mut tally = Tally::new();
     loop {
         let asked = Instant::now();

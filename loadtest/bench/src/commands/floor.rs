@@ -7,7 +7,6 @@ use std::fs::File;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -20,15 +19,13 @@ use axum::http::header::{AUTHORIZATION, HeaderMap};
 use axum::routing::post;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command as Program};
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 
 use crate::api::code_of;
+use crate::bare::once_more;
 use crate::bench::Bench;
 use crate::http::Http;
-use crate::load::{Operation, SECONDS, WARM_UP, closed_loop, measure};
+use crate::load::{Operation, SECONDS, WARM_UP, measure};
 use crate::options::{Command, Options, opt};
 use crate::proc::Processes;
 use crate::report::Report;
@@ -134,7 +131,7 @@ impl Operation for Posting {
 
 pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> {
     let folder = tempfile::tempdir_in(options.path("tmp").unwrap_or_else(std::env::temp_dir))?;
-    let (bare, address) = start(folder.path()).await?;
+    let (bare, address) = once_more([WORD.as_ref(), folder.path().as_ref()]).await?;
     let claims = Claims { iss: AUDIENCE.into(), aud: AUDIENCE.into(), user_id: "somebody".into(), exp: u64::from(u32::MAX) };
     let token: Arc<str> = encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(KEY))?.into();
     let (tag, to) = (bench.fresh_tag(), To::User("somebody-else".into()));
@@ -144,23 +141,8 @@ pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> 
         posting.push(Posting { address, http, token: Arc::clone(&token), template });
     }
     let processes = Processes { server: bare.id().into_iter().collect(), ..Processes::default() };
-    let measured = measure(&processes, options, |window, count| {
-        let mut tasks = JoinSet::new();
-        for posting in posting {
-            tasks.spawn(closed_loop(posting, window, Arc::clone(&count)));
-        }
-        tasks
-    })
-    .await?;
+    let measured = measure(&processes, options, posting).await?;
     let mut report = Report::default();
     measured.add_to(&mut report, "sends");
     Ok(report)
-}
-
-async fn start(folder: &Path) -> Result<(Child, SocketAddr)> {
-    let mut child =
-        Program::new(std::env::current_exe()?).arg(WORD).arg(folder).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
-    let stdout = child.stdout.take().context("the pipe was asked for")?;
-    let line = BufReader::new(stdout).lines().next_line().await?.context("it printed nothing")?;
-    Ok((child, line.trim().parse()?))
 }

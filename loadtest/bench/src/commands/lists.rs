@@ -5,13 +5,12 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Result, ensure};
 use serde::de::IgnoredAny;
-use tokio::task::JoinSet;
 
 use crate::api::{self, Person, code_of};
 use crate::bench::Bench;
 use crate::fill::fill;
 use crate::http::Http;
-use crate::load::{Operation, SECONDS, WARM_UP, closed_loop, measure};
+use crate::load::{Operation, SECONDS, WARM_UP, measure};
 use crate::options::{Command, Options, opt};
 use crate::progress::Progress;
 use crate::report::{Reach, Report};
@@ -62,14 +61,7 @@ pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> 
     let (users, conversations) = (options.count("users")?, options.count("conversations")?);
     ensure!(conversations <= 1_000, "--conversations must be at most 1,000: more are no one page");
     let lists = begin(bench, users, conversations).await?;
-    let measured = measure(&bench.server.processes, options, |window, count| {
-        let mut tasks = JoinSet::new();
-        for list in lists {
-            tasks.spawn(closed_loop(list, window, Arc::clone(&count)));
-        }
-        tasks
-    })
-    .await?;
+    let measured = measure(&bench.server.processes, options, lists).await?;
     let mut report = Report::default();
     measured.add_to(&mut report, "lists");
     let p50 = if bench.server.is_cluster() { 100.0 } else { 15.0 };

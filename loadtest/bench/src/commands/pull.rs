@@ -1,17 +1,15 @@
 //! `pull`: pages of 50 messages from the recent part of filled conversations.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use anyhow::{Result, ensure};
-use tokio::task::JoinSet;
 
 use crate::api::{self, Page, Person, code_of};
 use crate::bench::Bench;
 use crate::dice::Dice;
 use crate::fill::{PAIRS, fill, pairs};
 use crate::http::Http;
-use crate::load::{Operation, SECONDS, WARM_UP, closed_loop, measure};
+use crate::load::{Operation, SECONDS, WARM_UP, measure};
 use crate::options::{Command, Options, opt};
 use crate::report::Report;
 
@@ -88,14 +86,7 @@ pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> 
             pulls: 0,
         });
     }
-    let measured = measure(&bench.server.processes, options, |window, count| {
-        let mut tasks = JoinSet::new();
-        for pull in pulls {
-            tasks.spawn(closed_loop(pull, window, Arc::clone(&count)));
-        }
-        tasks
-    })
-    .await?;
+    let measured = measure(&bench.server.processes, options, pulls).await?;
     let mut report = Report::default();
     measured.add_to(&mut report, "pulls");
     Ok(report)
