@@ -23,27 +23,42 @@ pub(super) struct Authority {
 /// The static columns as they are selected.
 type HeadColumns = (Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
 
+/// A row: the static columns of its partition, and a gap if it is the row of one.
+#[derive(scylla::DeserializeRow)]
+struct BlockRow {
+    conversation_id: String,
+    ceiling: Option<i64>,
+    settled: Option<i64>,
+    fence: Option<i64>,
+    fence_from: Option<i64>,
+    fenced_at_ms: Option<i64>,
+    grant_id: Option<i64>,
+    gap_from: Option<i64>,
+    gap_to: Option<i64>,
+}
+
+impl BlockRow {
+    /// Adds it to what the other rows of its partition say.
+    fn add_to(&self, blocks: &mut Blocks) {
+        let Self { ceiling, settled, fence, fence_from, fenced_at_ms, grant_id, .. } = *self;
+        blocks.head = head((ceiling, settled, fence, fence_from, fenced_at_ms, grant_id));
+        if let (Some(from), Some(to)) = (self.gap_from, self.gap_to) {
+            blocks.gaps.add((seq(Some(from)), seq(Some(to))));
+        }
+    }
+}
+
 impl Authority {
     pub(super) async fn prepare(cql: SharedCql) -> Result<Self, StoreError> {
         const HEAD: &str = "SELECT ceiling, settled, fence, fence_from, fenced_at_ms, grant_id FROM seq_blocks \
                             WHERE conversation_id = ? LIMIT 1";
+        const BLOCKS: &str = "SELECT conversation_id, ceiling, settled, fence, fence_from, fenced_at_ms, grant_id, gap_from, gap_to \
+             FROM seq_blocks WHERE conversation_id";
         Ok(Self {
             head: cql.prepare(HEAD, Kind::Read).await?,
             head_serial: cql.prepare(HEAD, Kind::ReadSerial).await?,
-            blocks: cql
-                .prepare(
-                    "SELECT ceiling, settled, fence, fence_from, fenced_at_ms, grant_id, gap_from, gap_to FROM seq_blocks \
-                     WHERE conversation_id = ?",
-                    Kind::Read,
-                )
-                .await?,
-            blocks_of: cql
-                .prepare(
-                    "SELECT conversation_id, ceiling, settled, fence, fence_from, fenced_at_ms, grant_id, gap_from, gap_to \
-                     FROM seq_blocks WHERE conversation_id IN ?",
-                    Kind::Read,
-                )
-                .await?,
+            blocks: cql.prepare(&format!("{BLOCKS} = ?"), Kind::Read).await?,
+            blocks_of: cql.prepare(&format!("{BLOCKS} IN ?"), Kind::Read).await?,
             change: cql
                 .prepare(
                     "UPDATE seq_blocks SET ceiling = ?, settled = ?, fence = ?, fence_from = ?, fenced_at_ms = ?, grant_id = ? \
@@ -78,34 +93,18 @@ impl Authority {
 
     /// The head with its gaps, read at once.
     pub(super) async fn blocks(&self, conversation: &str) -> Result<Blocks, StoreError> {
-        type Row = (Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
         let mut blocks = Blocks::default();
-        for (ceiling, settled, fence, fence_from, fenced_at_ms, grant_id, gap_from, gap_to) in
-            self.cql.rows::<Row>(&self.blocks, (conversation,)).await?
-        {
-            add(&mut blocks, (ceiling, settled, fence, fence_from, fenced_at_ms, grant_id), (gap_from, gap_to));
+        for row in self.cql.rows::<BlockRow>(&self.blocks, (conversation,)).await? {
+            row.add_to(&mut blocks);
         }
         Ok(blocks)
     }
 
     /// The same of many conversations, in their order.
     pub(super) async fn blocks_of(&self, conversations: &[String]) -> Result<Vec<Blocks>, StoreError> {
-        #[derive(scylla::DeserializeRow)]
-        struct Row {
-            conversation_id: String,
-            ceiling: Option<i64>,
-            settled: Option<i64>,
-            fence: Option<i64>,
-            fence_from: Option<i64>,
-            fenced_at_ms: Option<i64>,
-            grant_id: Option<i64>,
-            gap_from: Option<i64>,
-            gap_to: Option<i64>,
-        }
         let mut found: HashMap<String, Blocks> = HashMap::with_capacity(conversations.len());
-        for row in self.cql.rows_of_keys::<Row>((&self.blocks, &self.blocks_of), conversations).await? {
-            let columns = (row.ceiling, row.settled, row.fence, row.fence_from, row.fenced_at_ms, row.grant_id);
-            add(found.entry(row.conversation_id).or_default(), columns, (row.gap_from, row.gap_to));
+        for row in self.cql.rows_of_keys::<BlockRow>((&self.blocks, &self.blocks_of), conversations).await? {
+            row.add_to(found.entry(row.conversation_id.clone()).or_default());
         }
         Ok(conversations.iter().map(|conversation| found.remove(conversation).unwrap_or_default()).collect())
     }
@@ -156,14 +155,6 @@ fn outcome(applied: Applied) -> Option<bool> {
         Applied::Yes => Some(true),
         Applied::No => Some(false),
         Applied::Unknown => None,
-    }
-}
-
-/// Adds a row to what the rows of its partition say.
-fn add(blocks: &mut Blocks, columns: HeadColumns, gap: (Option<i64>, Option<i64>)) {
-    blocks.head = head(columns);
-    if let (Some(from), Some(to)) = gap {
-        blocks.gaps.add((seq(Some(from)), seq(Some(to))));
     }
 }
 

@@ -43,9 +43,9 @@ impl Peek {
     const SILENT: Self = Self { peeked: Peeked::Silent, top: 0, claimed_at_ms: 0 };
 
     fn parse(words: &[String]) -> Self {
-        let number = |place: usize| words.get(place).and_then(|word| word.parse().ok()).unwrap_or(0);
+        let number = |place: usize| words.get(place).and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
         let peeked = Peeked::parse(words).unwrap_or(Peeked::Silent);
-        Self { peeked, top: number(4).max(1) - 1, claimed_at_ms: number(5) }
+        Self { peeked, top: number(4).saturating_sub(1), claimed_at_ms: number(5) }
     }
 
     /// When the message at the end of what may be shown was sent, if the key knows that: the last of its own claims is that one.

@@ -11,7 +11,7 @@ use prometheus::IntCounter;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
-use scylla::cluster::Node;
+use scylla::cluster::{ClusterState, Node};
 use scylla::deserialize::row::DeserializeRow;
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
 use scylla::policies::load_balancing::{DefaultPolicy, NodeIdentifier, SingleTargetLoadBalancingPolicy};
@@ -180,9 +180,10 @@ impl Cql {
     where
         R: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata>,
     {
+        let cluster = self.session.get_cluster_state();
         let mut by_node: HashMap<Option<Uuid>, Vec<&str>> = HashMap::new();
         for key in keys {
-            by_node.entry(self.replica(one, key)).or_default().push(key);
+            by_node.entry(self.replica(&cluster, one, key)).or_default().push(key);
         }
         let lists = by_node.iter().flat_map(|(node, keys)| keys.chunks(KEYS_AT_ONCE).map(|keys| (*node, keys)));
         let reads = lists.map(|(node, keys)| async move {
@@ -201,10 +202,10 @@ impl Cql {
     }
 
     /// A node of the nearest data centre that has a key of the table that a statement reads by key.
-    fn replica(&self, statement: &PreparedStatement, key: &str) -> Option<Uuid> {
+    fn replica(&self, cluster: &ClusterState, statement: &PreparedStatement, key: &str) -> Option<Uuid> {
         let (keyspace, table) = (statement.get_keyspace_name()?, statement.get_table_name()?);
         let token = statement.calculate_token(&(key,)).ok()??;
-        let replicas = self.session.get_cluster_state().get_token_endpoints(keyspace, table, token);
+        let replicas = cluster.get_token_endpoints(keyspace, table, token);
         let near = |node: &Node| self.datacenter.is_empty() || node.datacenter.as_ref() == Some(&self.datacenter);
         replicas.iter().find(|(node, _)| near(node)).map(|(node, _)| node.host_id)
     }

@@ -23,6 +23,11 @@ async fn count(world: &World, name: &str) -> u64 {
     lines.map(|number| number.parse::<u64>().expect("a count")).sum()
 }
 
+/// The Redis commands and the CQL statements of all servers so far.
+async fn asked(world: &World) -> (u64, u64) {
+    (count(world, "nexo_redis_commands_total").await, count(world, "nexo_cql_statements_total").await)
+}
+
 #[test]
 fn a_send_between_two_costs_at_most_7_redis_commands_and_5_cql_statements() {
     run(Mode::Cluster, &[("limits", "enabled", "true")], async |world: World| {
@@ -32,7 +37,7 @@ fn a_send_between_two_costs_at_most_7_redis_commands_and_5_cql_statements() {
         for _ in 0..SENDS {
             ann.send(&bob, "first").await;
         }
-        let before = (count(&world, "nexo_redis_commands_total").await, count(&world, "nexo_cql_statements_total").await);
+        let before = asked(&world).await;
         let (mut last, begun) = (None, Instant::now());
         for _ in 0..SENDS {
             last = Some(ann.send(&bob, "counted").await);
@@ -40,8 +45,8 @@ fn a_send_between_two_costs_at_most_7_redis_commands_and_5_cql_statements() {
         let last = last.expect("a message");
         phone.until(|frame| frame["seq"] == last["seq"]).await;
         desk.until(|frame| frame["seq"] == last["seq"]).await;
-        let redis = count(&world, "nexo_redis_commands_total").await - before.0;
-        let cql = count(&world, "nexo_cql_statements_total").await - before.1;
+        let after = asked(&world).await;
+        let (redis, cql) = (after.0 - before.0, after.1 - before.1);
         // The fence of the conversation is read again by each of three servers each second; a copy of the session and the routes
         // are renewed now and then; a block of 1,024 seqs takes three commands and statements.
         let extras = 2 * 3 * (begun.elapsed().as_secs() + 1) + 6;
@@ -60,11 +65,11 @@ fn a_list_costs_a_redis_command_for_each_conversation_and_3_cql_statements() {
             let group = ann.group(&[]).await;
             ann.send_group(&group, "hello").await.ok();
         }
-        let before = (count(&world, "nexo_redis_commands_total").await, count(&world, "nexo_cql_statements_total").await);
+        let before = asked(&world).await;
         let begun = Instant::now();
         let list = ann.get("/conversation/list").await.ok();
-        let redis = count(&world, "nexo_redis_commands_total").await - before.0;
-        let cql = count(&world, "nexo_cql_statements_total").await - before.1;
+        let after = asked(&world).await;
+        let (redis, cql) = (after.0 - before.0, after.1 - before.1);
         assert_eq!(list.as_array().expect("a list").len() as u64, CONVERSATIONS);
         // Each of three servers says once a second that it is there. The other command, and a third statement at times, are for the token.
         let extras = 3 * (begun.elapsed().as_secs() + 1) + 1;
