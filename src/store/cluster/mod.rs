@@ -18,6 +18,7 @@ mod messages;
 mod node;
 mod nodes;
 mod places;
+mod redirects;
 mod redis;
 mod rows;
 pub mod schema;

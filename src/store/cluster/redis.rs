@@ -1,6 +1,6 @@
 //! Redis: one connection for commands, calls of the Functions, and what an error says.
 //!
-//! No command is ever sent twice by the client library: what must not run twice is tried again here, or not at all.
+//! No command is ever sent twice by the client library, nor sent elsewhere: what must not run twice is tried again here, or not at all.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,11 +12,13 @@ use fred::interfaces::{ClientLike, ClusterInterface, FunctionInterface};
 use fred::prelude::{Config, ConnectionConfig, PerformanceConfig, ReconnectPolicy, TcpConfig};
 use fred::types::ConnectHandle;
 use fred::types::InfoKind;
-use fred::types::config::{Options, TlsConnector, UnresponsiveConfig};
+use fred::types::cluster::ClusterRouting;
+use fred::types::config::{Options, Server, ServerConfig, TlsConnector, UnresponsiveConfig};
 
 use prometheus::IntCounter;
 
 use super::functions::Library;
+use super::redirects::{Call, Redirects};
 use super::tls;
 use crate::config::ClusterStore;
 use crate::store::StoreError;
@@ -27,9 +29,9 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// After how long without an answer a connection is taken for dead.
 const UNRESPONSIVE: Duration = Duration::from_secs(3);
 
-/// How often a command may be written: once, and again where a server says that its slot is elsewhere. What was in flight on a
-/// connection that broke is not written again ([`once`]).
-const WRITES: u32 = 6;
+/// How often a command may be written: once. What was in flight on a connection that broke is not written again ([`once`]), and what a
+/// server sends elsewhere is made again here ([`Redirects`]).
+const WRITES: u32 = 1;
 
 /// Commands that may wait for a connection; past it they fail at once.
 const WAITING_MAX: usize = 10_000;
@@ -48,6 +50,7 @@ struct Shared {
     prefix: String,
     timeout: Duration,
     commands: IntCounter,
+    redirects: Redirects,
 }
 
 impl Redis {
@@ -55,7 +58,8 @@ impl Redis {
     pub(super) async fn connect(config: &ClusterStore, commands: IntCounter) -> Result<Self, StoreError> {
         let timeout = Duration::from_millis(config.redis_timeout_ms);
         let client = connect(config, timeout).await?.with_options(&once());
-        let shared = Shared { prefix: config.redis_prefix.clone(), timeout, commands };
+        let redirects = Redirects::new(config.clone());
+        let shared = Shared { prefix: config.redis_prefix.clone(), timeout, commands, redirects };
         let redis = Self { client, shared: Arc::new(shared) };
         redis.check_eviction().await?;
         Ok(redis)
@@ -86,7 +90,14 @@ impl Redis {
         let (begun, name) = (Instant::now(), library.function(function));
         loop {
             self.count();
-            let error = match self.client.fcall(name.as_str(), keys.clone(), arguments.clone()).await {
+            let answered = match self.client.fcall(name.as_str(), keys.clone(), arguments.clone()).await {
+                Err(error) if said(&error) == Said::Elsewhere => {
+                    let call = Call { library: library.text(), function: &name, keys: &keys, arguments: &arguments };
+                    self.follow(&call, error).await?
+                }
+                answered => answered,
+            };
+            let error = match answered {
                 Ok(words) => return Ok(words),
                 Err(error) => error,
             };
@@ -101,9 +112,20 @@ impl Redis {
                     let _ = self.client.force_reconnection().await;
                     return Err(failed(&error));
                 }
-                Said::Other => return Err(failed(&error)),
+                Said::Elsewhere | Said::Other => return Err(failed(&error)),
             }
         }
+    }
+
+    /// Makes a call again that was sent elsewhere. The client library knows by now who has which slot, but not who is getting it.
+    async fn follow(&self, call: &Call<'_>, error: Error) -> Result<Result<Vec<String>, Error>, StoreError> {
+        let slot = call.keys.first().map(|key| ClusterRouting::hash_key(key.as_bytes()));
+        let state = self.client.cached_cluster_state();
+        let Some(owner) = state.zip(slot).and_then(|(state, slot)| state.get_server(slot).cloned()) else {
+            return Ok(Err(error));
+        };
+        self.count();
+        self.shared.redirects.follow(owner, call).await
     }
 
     /// Loads a library into every master.
@@ -156,12 +178,34 @@ impl Redis {
 
 /// A new connection, on which a command may take `timeout` (zero: as long as it likes).
 pub(super) async fn connect(config: &ClusterStore, timeout: Duration) -> Result<Client, StoreError> {
+    // Without end: Redis is disposable and may be away for long.
+    let policy = ReconnectPolicy::new_linear(0, 1_000, 50);
+    let client = client(whole(config)?, timeout, Some(policy));
+    let running = client.init().await.map_err(|error| refused(&error))?;
+    tokio::spawn(keep_running(client.clone(), running));
+    Ok(client)
+}
+
+/// A new connection to one server of a cluster. When it breaks it is not begun anew.
+pub(super) async fn connect_to(config: &ClusterStore, server: Server) -> Result<Client, StoreError> {
+    let config_of_one = Config { server: ServerConfig::Centralized { server }, ..whole(config)? };
+    let client = client(config_of_one, Duration::from_millis(config.redis_timeout_ms), None);
+    client.init().await.map_err(|error| refused(&error))?;
+    Ok(client)
+}
+
+/// What the settings say of where Redis is.
+fn whole(config: &ClusterStore) -> Result<Config, StoreError> {
     let mut server = Config::from_url(&config.redis_url)
         .map_err(|error| StoreError::Unavailable(format!("store.redis_url: {}", error.details())))?;
     if server.uses_tls() {
         server.tls = Some(connector(&config.redis_ca_file)?.into());
     }
     server.fail_fast = true;
+    Ok(server)
+}
+
+fn client(server: Config, timeout: Duration, policy: Option<ReconnectPolicy>) -> Client {
     let performance = PerformanceConfig { default_command_timeout: timeout, ..PerformanceConfig::default() };
     // A reader that may wait as long as it likes is not unresponsive.
     let patience = (!timeout.is_zero()).then_some(UNRESPONSIVE);
@@ -169,18 +213,14 @@ pub(super) async fn connect(config: &ClusterStore, timeout: Duration) -> Result<
         connection_timeout: CONNECT_WITHIN,
         internal_command_timeout: CONNECT_WITHIN,
         max_command_attempts: WRITES,
+        max_redirections: 0,
         max_command_buffer_len: WAITING_MAX,
         reconnect_on_auth_error: true,
         tcp: TcpConfig { nodelay: Some(true), ..TcpConfig::default() },
         unresponsive: UnresponsiveConfig { max_timeout: patience, interval: UNRESPONSIVE / 3 },
         ..ConnectionConfig::default()
     };
-    // Without end: Redis is disposable and may be away for long.
-    let policy = ReconnectPolicy::new_linear(0, 1_000, 50);
-    let client = Client::new(server, Some(performance), Some(connection), Some(policy));
-    let running = client.init().await.map_err(|error| refused(&error))?;
-    tokio::spawn(keep_running(client.clone(), running));
-    Ok(client)
+    Client::new(server, Some(performance), Some(connection), policy)
 }
 
 /// Why there is no connection, with the setting that may be wrong. No part of the URL is in it, for that has the password.
@@ -224,18 +264,22 @@ fn connector(ca_file: &Path) -> Result<TlsConnector, StoreError> {
 
 /// What an error means for the next call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Said {
+pub(super) enum Said {
     NoSuchFunction,
+    /// The slot is elsewhere, or on its way: where, the client library does not tell.
+    Elsewhere,
     TryAgain,
     NotMaster,
     Other,
 }
 
-fn said(error: &Error) -> Said {
+pub(super) fn said(error: &Error) -> Said {
     let words = error.details();
     if words.contains("Function not found") {
         Said::NoSuchFunction
-    } else if words.starts_with("TRYAGAIN") {
+    } else if words.starts_with("Too many redirections") {
+        Said::Elsewhere
+    } else if ["TRYAGAIN", "MOVED", "ASK"].iter().any(|word| words.starts_with(word)) {
         Said::TryAgain
     } else if words.starts_with("READONLY") {
         Said::NotMaster

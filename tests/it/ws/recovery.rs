@@ -96,10 +96,14 @@ e2e! {
         let [ann, bob] = world.people().await;
         let phone = bob.on(1).await;
         let after = visit(&bob, &ann).await;
+        // Events are told after the answer: only what was heard already is in the log before what is told next.
+        let mut desk = bob.on(3).await.socket_v1().await;
         let group = ann.group(&[&bob]).await;
+        assert_eq!(desk.next().await["event"], "group_changed");
         let sent = ann.send(&bob, "hi").await;
+        assert_eq!(desk.next().await["client_msg_id"], sent["client_msg_id"]);
         phone.mark_read(&pair(&ann, &bob), int(&sent, "seq")).await.done();
-        bob.caught_up().await;
+        assert_eq!(desk.next().await["event"], "conversation_read");
         let mut socket = bob.socket_after(&after, "&v=1").await;
         assert_eq!(socket.next().await["event"], "hello");
         let (missed, _) = whole(&mut socket).await;
