@@ -22,6 +22,11 @@ image.repository: expects the image of Nexo, such as registry.example.com/nexo; 
 {{- if regexMatch "^(127\\.|\\[::1\\]|localhost:)" $config.server.listen }}
 config.server.listen: {{ $config.server.listen }} is heard inside of the pod only; give 0.0.0.0:8080 or [::]:8080
 {{- end }}
+{{- range .Values.extraEnv }}
+{{- if hasPrefix "NEXO__SERVER__" .name }}
+extraEnv: {{ .name }} is a setting that the chart reckons with; give it in config.server
+{{- end }}
+{{- end }}
 {{- $secrets := dict "secrets.auth" ($config.auth | default dict).secret
   "secrets.redisUrl" ($config.store | default dict).redis_url "secrets.cqlPassword" ($config.store | default dict).cql_password }}
 {{- range $place, $secret := $secrets }}

@@ -89,3 +89,11 @@ labels:
 {{- define "nexo.port" -}}
 {{- regexFind "[0-9]+$" .Values.config.server.listen -}}
 {{- end -}}
+
+{{/* Takes the weight. */}}
+{{- define "nexo.migrateHook" }}
+annotations:
+  helm.sh/hook: pre-install,pre-upgrade
+  helm.sh/hook-weight: {{ . | quote }}
+  helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
