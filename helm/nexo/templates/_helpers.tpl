@@ -32,6 +32,15 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 {{- end -}}
 
+{{/* Labels of pods: nothing that changes with the chart, or its update would restart what stays the same. Takes root and component. */}}
+{{- define "nexo.podLabels" -}}
+{{ include "nexo.selector" . }}
+app.kubernetes.io/part-of: nexo
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
 {{/* name, namespace and labels of an object. Takes root, component, and suffix if the name has one. */}}
 {{- define "nexo.metadata" -}}
 name: {{ include "nexo.fullname" .root }}{{ .suffix }}

@@ -110,7 +110,7 @@ tolerations:
 {{- $own := include "nexo.fullname" . -}}
 metadata:
   labels:
-    {{- include "nexo.labels" (dict "root" . "component" "server") | nindent 4 }}
+    {{- include "nexo.podLabels" (dict "root" . "component" "server") | nindent 4 }}
     {{- with .Values.podLabels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
