@@ -36,10 +36,18 @@ pub(crate) const COMMAND: Command = Command {
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a group may be told both ways, as a small and as a large one, while it grows.
+const GROWN_WITHIN: Duration = Duration::from_secs(120);
+
+/// Within which time of a message its double has come too.
+const DOUBLE_WITHIN: Duration = Duration::from_secs(1);
+
 /// What all ears have heard together.
 #[derive(Default)]
 struct Count {
+    /// Frames that did not come before.
     frames: AtomicU64,
+    twice: AtomicU64,
     awaited: AtomicU64,
     reached: Notify,
     /// The length of the last frame.
@@ -93,9 +101,11 @@ pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> 
         said: 0,
         acked: Bits::default(),
     };
+    let doubles = crowd.until_once(&mut voice).await?;
     let served = crowd.fan_out(&bench.server.processes, counts, &mut voice).await?;
     let bytes = crowd.count.bytes.load(Ordering::Relaxed);
-    let compared = crowd.end(voice.acked).await?;
+    let mut compared = crowd.end(voice.acked).await?;
+    compared.twice -= doubles;
 
     let mut bare = Bare::start(members, bytes).await?;
     let mut crowd = Crowd::listen(sockets::connect_all(bare.address, members).await?, false);
@@ -153,6 +163,22 @@ impl Crowd {
         Ok(Took { singles: took, flood, cpu: before.with(by.cpu()?, |before, after| after - before) })
     }
 
+    /// Has the speaker say one thing after the other until one came to everybody once: a group that has just grown may be told both
+    /// ways for a while. Answers how many frames came twice.
+    async fn until_once(&mut self, speaker: &mut impl Speaker) -> Result<u64> {
+        let (began, twice) = (Instant::now(), Arc::clone(&self.count));
+        let twice = || twice.twice.load(Ordering::Relaxed);
+        loop {
+            let before = twice();
+            self.hears(speaker, 1).await?;
+            tokio::time::sleep(DOUBLE_WITHIN).await;
+            if twice() == before {
+                return Ok(before);
+            }
+            ensure!(began.elapsed() < GROWN_WITHIN, "messages still come twice after {GROWN_WITHIN:?}");
+        }
+    }
+
     /// From when the speaker begins until everybody has heard everything.
     async fn hears(&mut self, speaker: &mut impl Speaker, things: usize) -> Result<Duration> {
         self.count.awaited.fetch_add((things * self.size) as u64, Ordering::Relaxed);
@@ -181,7 +207,11 @@ impl Crowd {
 }
 
 impl Count {
-    fn note(&self, frame: &[u8]) {
+    fn note(&self, frame: &[u8], is_new: bool) {
+        if !is_new {
+            self.twice.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         self.bytes.store(frame.len() as u64, Ordering::Relaxed);
         if self.frames.fetch_add(1, Ordering::Relaxed) + 1 == self.awaited.load(Ordering::Relaxed) {
             self.reached.notify_one();
@@ -225,8 +255,8 @@ async fn hear(
             frame = socket.next() => match (frame?, &mut heard) {
                 (Frame::Text(text), Some(_)) if code_of_frame(text)?.is_some() => return Ok(heard),
                 (Frame::Text(text), heard) => {
-                    heard.as_mut().map(|heard| heard.push(text)).transpose()?;
-                    count.note(text);
+                    let is_new = heard.as_mut().map(|heard| heard.push(text)).transpose()?.is_none_or(|new| new.is_some());
+                    count.note(text, is_new);
                 }
                 (Frame::Closed(code), _) => bail!("the server closed a listening socket with {code}"),
             },

@@ -104,7 +104,7 @@ impl State {
 
     fn push(&mut self, text: &[u8]) -> Result<()> {
         let now = Instant::now();
-        let (lane, nth) = self.heard.push(text)?;
+        let Some((lane, nth)) = self.heard.push(text)? else { return Ok(()) };
         let due = self.shared.schedule.due(lane, nth);
         if self.shared.window.has(due.unwrap_or(now)) {
             self.shared.pushed.fetch_add(1, Ordering::Relaxed);
