@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 pub use healthcheck::healthcheck;
 pub use migrate::migrate;
 
+use crate::admission::Admission;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::{
@@ -184,6 +185,8 @@ impl Base {
             Arc::new(Sending::new(messages, bus.clone(), clock.clone(), metrics.clone(), config.limits.content_bytes));
         let history = Arc::new(History::new(stores));
         let conversations = Arc::new(Conversations::new(Arc::clone(&stores.conversations), bus.clone()));
+        let admission = Arc::new(Admission::new(config.server.max_calls, metrics.clone()));
+        let origins = Arc::new(config.server.origins.clone());
         let sockets = Sockets {
             auth: auth.clone(),
             live: Arc::new(Live::new(auth.clone(), bus.clone(), stores)),
@@ -192,6 +195,8 @@ impl Base {
             conversations: conversations.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
+            admission: admission.clone(),
+            origins: origins.clone(),
             heartbeat_ms: config.ws.heartbeat_ms,
             frame_bytes: config.server.body_limit_bytes + FRAME_EXTRA_BYTES,
             answer_bytes: History::page_bytes(config.limits.content_bytes),
@@ -210,6 +215,9 @@ impl Base {
             health: Arc::clone(&stores.health),
             readiness: Arc::clone(readiness),
             metrics: metrics.clone(),
+            admission,
+            proxies: Arc::new(config.server.trusted_proxies.clone()),
+            origins,
             body: BodyLimits { bytes: config.server.body_limit_bytes, time },
         })
     }
@@ -234,7 +242,11 @@ impl Base {
             uniform_login_errors: config.auth.uniform_login_errors,
             password_min_bytes: config.auth.password_min_bytes,
         };
-        let keys = Keys { signer: Signer::new(&secret, token_settings), passwords };
+        let mut signer = Signer::new(&secret, token_settings);
+        if !config.auth.other_secret.is_empty() {
+            signer = signer.accepting(config.auth.other_secret.as_bytes());
+        }
+        let keys = Keys { signer, passwords };
         Ok(Auth::new(&self.stores, self.bus.clone(), self.clock.clone(), keys, (settings, self.metrics.clone())))
     }
 }

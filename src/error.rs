@@ -135,6 +135,14 @@ impl Error {
         error
     }
 
+    /// 1002 with 503: there is too much to do; the caller may try again.
+    pub fn overloaded() -> Self {
+        let mut error = Self::new(Code::Internal, "too busy, try again");
+        error.status = StatusCode::SERVICE_UNAVAILABLE;
+        error.retry_after_s = Some(1);
+        error
+    }
+
     /// 1002 with 500: something that must not happen did.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let mut error = Self::from(Code::Internal);

@@ -11,7 +11,7 @@
 //! | [`domain`] | verbs: the rules |
 //! | [`push`] | from "stored" to "in the sockets": the bus, who is present, what they missed |
 //! | [`store`] | the ports, written as promises, and their adapters: `embedded` on a local disk, `cluster` over a CQL database and Redis |
-//! | [`telemetry`], [`lifecycle`], [`config`] | logs and metrics, signals and slots, settings |
+//! | [`admission`], [`telemetry`], [`lifecycle`], [`config`] | room for calls, logs and metrics, signals and slots, settings |
 //! | [`error`], [`clock`], [`model`] | the API's codes, time and ids, nouns |
 //!
 //! # The walk of a message
@@ -43,6 +43,7 @@
 //! - No queue grows without a bound; past each bound there is a documented answer.
 //! - No token, content or address is in a log line.
 
+pub mod admission;
 pub mod app;
 pub mod clock;
 pub mod config;

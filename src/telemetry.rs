@@ -58,8 +58,10 @@ pub struct Metrics {
     pub batch_size: Histogram,
     /// Times the store had to be opened again after a failed write.
     pub store_reopens: IntCounter,
-    /// Whether the store takes changes.
-    pub store_ready: IntGauge,
+    /// Whether the node takes work, as of the last look.
+    pub ready: IntGauge,
+    /// Calls that are being worked on.
+    pub calls_in_flight: IntGauge,
     /// WebSockets that are open.
     pub connections: IntGauge,
     /// Bytes that wait in the queues of all WebSockets.
@@ -123,6 +125,8 @@ impl Metrics {
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         let r = &registry;
+        let version = Opts::new("nexo_build_info", "1, with the version").const_label("version", env!("CARGO_PKG_VERSION"));
+        register(r, IntGauge::with_opts(version)?)?.set(1);
         let stages = "Stages of a change on its way to disk: queue (waiting for the writer), apply, sync";
         let stages = seconds(r, "nexo_store_stage_seconds", stages, &["stage"])?;
         Ok(Self {
@@ -142,7 +146,8 @@ impl Metrics {
                 r,
                 IntCounter::new("nexo_store_reopens_total", "Times the store was opened again after a failed write")?,
             )?,
-            store_ready: gauge(r, "nexo_store_ready", "1 if the store takes changes, else 0")?,
+            ready: gauge(r, "nexo_ready", "1 if the node takes work, as /ready says, else 0; looked at with each scrape")?,
+            calls_in_flight: gauge(r, "nexo_calls_in_flight", "Requests and frames that are being worked on")?,
             connections: gauge(r, "nexo_ws_connections", "WebSockets that are open")?,
             queue_bytes: gauge(r, "nexo_ws_queue_bytes", "Bytes that wait in the queues of all WebSockets")?,
             pushes: counters(r, "nexo_pushes_total", "Frames pushed to WebSockets, by kind", &["kind"])?,

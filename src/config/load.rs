@@ -1,10 +1,11 @@
 //! How the configuration comes together.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{Config, SECTIONS};
+use super::{Config, SECRETS, SECTIONS};
 
 /// What is wrong with a configuration: which key, and how to mend it.
 #[derive(Debug, thiserror::Error)]
@@ -21,12 +22,21 @@ pub fn load(
     let mut table = file.map_or_else(|| Ok(Table::new()), read)?;
     let mut variables: Vec<_> = environment.filter(|(name, _)| name.starts_with(PREFIX)).collect();
     variables.sort();
+    let present: BTreeSet<String> = variables.iter().map(|(name, _)| name.clone()).collect();
     for (name, value) in variables {
         let key = name[PREFIX.len()..].to_ascii_lowercase();
         let Some((section, field)) = key.split_once("__") else {
             return Err(ConfigError(format!("{name}: expects NEXO__SECTION__FIELD, such as NEXO__SERVER__LISTEN")));
         };
-        set(&mut table, &name, (section, field), &value)?;
+        match of_file(section, field) {
+            Some(secret) if present.contains(&name[..name.len() - FILE.len()]) => {
+                return Err(ConfigError(format!(
+                    "{name}: {section}.{secret} is given by a variable of its own too; leave one out"
+                )));
+            }
+            Some(secret) => set(&mut table, &name, (section, secret), &read_secret(&name, Path::new(&value))?)?,
+            None => set(&mut table, &name, (section, field), &value)?,
+        }
     }
     for (key, value) in overrides {
         let (section, field) = key.split_once('.').unwrap_or((key, ""));
@@ -44,6 +54,26 @@ pub fn load(
 /// What the names of environment variables begin with. Two underscores: a Kubernetes Service named `nexo` injects variables
 /// such as `NEXO_SERVICE_HOST`.
 const PREFIX: &str = "NEXO__";
+
+/// What a variable's name ends with that names a file which has the secret.
+const FILE: &str = "_FILE";
+
+/// The secret that such a variable is about.
+fn of_file<'a>(section: &str, field: &'a str) -> Option<&'a str> {
+    let secret = field.strip_suffix("_file")?;
+    SECRETS.contains(&(section, secret)).then_some(secret)
+}
+
+/// A secret's file, without the end of its line.
+fn read_secret(name: &str, file: &Path) -> Result<String, ConfigError> {
+    let text = std::fs::read_to_string(file);
+    let text = text.map_err(|error| ConfigError(format!("{name}: cannot read {}: {error}", file.display())))?;
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        return Err(ConfigError(format!("{name}: {} is empty", file.display())));
+    }
+    Ok(secret.to_owned())
+}
 
 fn read(file: &Path) -> Result<Table, ConfigError> {
     let wrong = |error: String| ConfigError(format!("cannot read the configuration {} (--config): {error}", file.display()));
@@ -87,10 +117,8 @@ fn decode(table: Table) -> Result<Config, ConfigError> {
     let decoded = serde_path_to_error::deserialize::<_, Config>(Value::Table(table));
     decoded.map_err(|error| {
         let path = error.path().to_string();
-        let cause = match path.as_str() {
-            "auth.secret" | "store.cql_password" | "store.redis_url" => "expects a string",
-            _ => error.inner().message(),
-        };
+        let is_secret = path.split_once('.').is_some_and(|key| SECRETS.contains(&key));
+        let cause = if is_secret { "expects a string" } else { error.inner().message() };
         ConfigError(format!("{path}: {}; docs/configuration.md lists the settings", cause.trim_end().replace('\n', "; ")))
     })
 }
@@ -157,6 +185,29 @@ mod tests {
         ] {
             let error = from_file(text).expect_err(text);
             assert!(error.contains(named), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_secret_may_stand_in_a_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("writable");
+            path.to_str().expect("a path").to_owned()
+        };
+        let secret = "0123456789 0123456789 0123456789 ";
+        let (good, empty) = (file("good", &format!("{secret}\n")), file("empty", "\n"));
+        let config = from_environment(&[("NEXO__AUTH__SECRET_FILE", &good)]).expect("valid");
+        assert_eq!(config.auth.secret, secret);
+        for (variables, named) in [
+            (vec![("NEXO__AUTH__SECRET_FILE", good.as_str()), ("NEXO__AUTH__SECRET", secret)], "leave one out"),
+            (vec![("NEXO__AUTH__SECRET_FILE", empty.as_str())], "is empty"),
+            (vec![("NEXO__AUTH__SECRET_FILE", "/nowhere/to/be/found")], "/nowhere"),
+            (vec![("NEXO__AUTH__ISSUER_FILE", good.as_str())], "there is no setting"),
+        ] {
+            let error = from_environment(&variables).expect_err(named);
+            assert!(error.contains(named) && !error.contains("0123456789"), "{variables:?}: {error}");
         }
     }
 

@@ -2,17 +2,15 @@
 
 use std::fmt::Write;
 
-use super::{ClusterStore, Config, SECTIONS, Store};
+use super::{ClusterStore, Config, SECRETS, SECTIONS, Store};
 
 /// The configuration as a TOML file, secrets hidden.
 pub fn render(config: &Config) -> Result<String, toml::ser::Error> {
-    let mut shown = config.clone();
-    if !shown.auth.secret.is_empty() {
-        shown.auth.secret = "(hidden)".to_owned();
-    }
-    if let Store::Cluster(store) = &mut shown.store {
-        for secret in [&mut store.cql_password, &mut store.redis_url].into_iter().filter(|secret| !secret.is_empty()) {
-            *secret = "(hidden)".to_owned();
+    let mut shown = toml::Table::try_from(config)?;
+    for (section, name) in SECRETS {
+        let setting = shown.get_mut(section).and_then(|settings| settings.get_mut(name));
+        if let Some(secret) = setting.filter(|secret| secret.as_str() != Some("")) {
+            *secret = toml::Value::String("(hidden)".to_owned());
         }
     }
     toml::to_string(&shown)
@@ -46,6 +44,9 @@ const INTRODUCTION: &str = "# Configuration
 Settings come from their defaults, then from the TOML file given with `--config FILE`, then from the environment
 (`NEXO__SECTION__FIELD`), then from the command line (`--listen`, `--data`); each wins over the one before. A key that does
 not exist and a value that cannot work keep the server from starting, with a sentence that names the key.
+
+A secret may stand in a file, as Docker and Kubernetes give them: `NEXO__AUTH__SECRET_FILE=/run/secrets/auth` is the setting
+`auth.secret`. So may `auth.other_secret`, `store.cql_password` and `store.redis_url`.
 
 `nexo config` prints the effective configuration as a TOML file, with secrets hidden.
 ";

@@ -1,7 +1,7 @@
 //! Tokens: signed by the server, carried by clients, worth nothing without their session.
 
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -38,12 +38,14 @@ struct Claims {
     exp: i64,
 }
 
-/// Signs and checks tokens with one key (JWT, HS256).
+/// Signs tokens with one key, and checks those of that key and of one more (JWT, HS256).
 pub struct Signer {
     settings: TokenSettings,
     header: Header,
     signing: EncodingKey,
     checking: DecodingKey,
+    /// What tokens of the other key name it, and the key.
+    other: Option<(String, DecodingKey)>,
     validation: Validation,
 }
 
@@ -51,8 +53,7 @@ impl Signer {
     /// A signer with this secret.
     pub fn new(secret: &[u8], settings: TokenSettings) -> Self {
         let mut header = Header::new(Algorithm::HS256);
-        let digest = Sha256::digest(secret);
-        header.kid = Some(digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect());
+        header.kid = Some(name(secret));
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[&settings.issuer]);
         validation.set_audience(&[&settings.audience]);
@@ -64,8 +65,15 @@ impl Signer {
             header,
             signing: EncodingKey::from_secret(secret),
             checking: DecodingKey::from_secret(secret),
+            other: None,
             validation,
         }
+    }
+
+    /// The same signer, which takes tokens of this secret too.
+    #[must_use]
+    pub fn accepting(self, secret: &[u8]) -> Self {
+        Self { other: Some((name(secret), DecodingKey::from_secret(secret))), ..self }
     }
 
     /// A session that begins now, with a token of this id.
@@ -96,7 +104,7 @@ impl Signer {
 
     /// Who shows this token: 2001 if it is not one of ours, 2002 if its time is over. Whether it is current is another matter.
     pub fn check(&self, token: &str, now_ms: i64) -> Result<Caller> {
-        let claims = decode::<Claims>(token, &self.checking, &self.validation).map_err(|error| match error.kind() {
+        let claims = decode::<Claims>(token, self.key_of(token), &self.validation).map_err(|error| match error.kind() {
             ErrorKind::ExpiredSignature => Code::TokenExpired,
             _ => Code::TokenInvalid,
         })?;
@@ -109,6 +117,18 @@ impl Signer {
         let platform = Platform::from_number(platform_id).or_code(Code::TokenInvalid)?;
         Ok(Caller { user, platform, jti, expires_at_ms })
     }
+
+    /// The key that a token names, or else the one that signs.
+    fn key_of(&self, token: &str) -> &DecodingKey {
+        let Some((name, key)) = &self.other else { return &self.checking };
+        let named = decode_header(token).ok().and_then(|header| header.kid);
+        if named.as_ref() == Some(name) { key } else { &self.checking }
+    }
+}
+
+/// What tokens call a key (`kid`).
+fn name(secret: &[u8]) -> String {
+    Sha256::digest(secret).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -139,6 +159,18 @@ mod tests {
         let token = token(&signer);
         assert_eq!(signer.check(&token, 1_064_999).expect("good").user.as_str(), "user001");
         assert_eq!(code(signer.check(&token, 1_065_000)), Code::TokenExpired);
+    }
+
+    #[test]
+    fn a_key_is_replaced_and_nobody_is_logged_out() {
+        let (old, new) = (b"0123456789abcdef0123456789abcdef", b"fedcba9876543210fedcba9876543210");
+        let steps = [signer(old), signer(old).accepting(new), signer(new).accepting(old), signer(new)];
+        for (one, next) in steps.iter().zip(&steps[1..]) {
+            // While nodes are restarted, some are a step ahead.
+            next.check(&token(one), 1_000_000).expect("good a step later");
+            one.check(&token(next), 1_000_000).expect("good a step before");
+        }
+        assert_eq!(code(steps[3].check(&token(&steps[0]), 1_000_000)), Code::TokenInvalid);
     }
 
     #[test]

@@ -1,19 +1,26 @@
-//! What happens to every request: an id, a line in the log, its metrics, and an answer even if its handler panicked.
+//! What happens to every request: room for it, an id, a line in the log, its metrics, and an answer even if its handler panicked.
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 
+use super::reply::NEXT_CURSOR;
+use crate::admission::{Admission, Place};
+use crate::config::Origins;
 use crate::error::{Code, Error};
 use crate::telemetry::Metrics;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// For how long a browser need not ask again what it may call.
+const PREFLIGHT_HOLDS: Duration = Duration::from_secs(3_600);
 
 /// The longest id that a client may give a request.
 const REQUEST_ID_BYTES: usize = 128;
@@ -41,6 +48,37 @@ pub(super) async fn watch(State(metrics): State<Arc<Metrics>>, request: Request,
     );
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// Works on a request if there is room for it.
+pub(super) async fn admit(State(admission): State<Arc<Admission>>, mut request: Request, next: Next) -> Response {
+    match Place::take(admission) {
+        Ok(place) => {
+            request.extensions_mut().insert(place.clone());
+            let response = next.run(request).await;
+            drop(place);
+            response
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// The headers by which browsers let pages of other origins call; `None` if no other may.
+pub(super) fn cors(origins: &Origins) -> Option<CorsLayer> {
+    let allowed = match origins {
+        Origins::Own => return None,
+        Origins::Listed(listed) => {
+            AllowOrigin::list(listed.iter().filter_map(|origin| HeaderValue::try_from(origin.as_str()).ok()))
+        }
+        Origins::Any => AllowOrigin::any(),
+    };
+    let layer = CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST, Method::PUT])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, REQUEST_ID])
+        .expose_headers([REQUEST_ID, NEXT_CURSOR, header::RETRY_AFTER])
+        .max_age(PREFLIGHT_HOLDS);
+    Some(layer)
 }
 
 /// The answer of a handler that panicked.

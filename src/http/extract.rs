@@ -14,6 +14,8 @@ use serde::de::DeserializeOwned;
 
 use super::BodyLimits;
 use super::serve::Peer;
+use crate::admission::Place;
+use crate::config::Proxies;
 use crate::domain::Auth;
 use crate::error::{Error, Result};
 use crate::model::Caller;
@@ -62,15 +64,22 @@ impl<S: Sync> FromRequestParts<S> for Token {
     }
 }
 
-/// The address that the request came from.
+/// The address that the request came from, as far as proxies are trusted.
 pub(super) struct Address(pub(super) IpAddr);
 
-impl<S: Sync> FromRequestParts<S> for Address {
+impl<S> FromRequestParts<S> for Address
+where
+    S: Send + Sync,
+    Arc<Proxies>: FromRef<S>,
+{
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
-        let peer = parts.extensions.get::<Peer>();
-        peer.map(|peer| Self(peer.0.ip())).ok_or_else(|| Error::internal("the request has no address"))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let peer = parts.extensions.get::<Peer>().ok_or_else(|| Error::internal("the request has no address"))?;
+        let lines: Vec<&str> =
+            parts.headers.get_all("x-forwarded-for").into_iter().filter_map(|line| line.to_str().ok()).collect();
+        let hops = lines.iter().flat_map(|line| line.split(','));
+        Ok(Self(Arc::<Proxies>::from_ref(state).client(peer.0.ip(), hops)))
     }
 }
 
@@ -94,7 +103,10 @@ where
                 return Err(refusal.with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
             }
         }
-        let Ok(body) = tokio::time::timeout(limits.time, read(request.into_body(), limits.bytes)).await else {
+        let place =
+            request.extensions().get::<Place>().cloned().ok_or_else(|| Error::internal("the request has no place"))?;
+        let body = tokio::time::timeout(limits.time, read(request.into_body(), limits.bytes));
+        let Ok(body) = place.meanwhile(body).await? else {
             return Err(Error::invalid("body", "expects to be sent faster").with_status(StatusCode::REQUEST_TIMEOUT));
         };
         wire::decode(&body?).map(Self)

@@ -19,6 +19,8 @@ use axum::http::StatusCode;
 use axum::routing::{get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::admission::Admission;
+use crate::config::{Origins, Proxies};
 use crate::domain;
 use crate::error::{Code, Error};
 use crate::store::Health;
@@ -51,13 +53,17 @@ pub struct Services {
     pub health: Arc<dyn Health>,
     pub readiness: Arc<Readiness>,
     pub metrics: Arc<Metrics>,
+    pub admission: Arc<Admission>,
+    pub proxies: Arc<Proxies>,
+    pub origins: Arc<Origins>,
     pub body: BodyLimits,
 }
 
 /// Every route.
 pub fn router(services: Services) -> Router {
-    let metrics = Arc::clone(&services.metrics);
-    Router::new()
+    let (metrics, admission) = (Arc::clone(&services.metrics), Arc::clone(&services.admission));
+    let cors = edge::cors(&services.origins);
+    let router = Router::new()
         .route("/auth/register", post(auth::register))
         .route("/auth/login", post(auth::login))
         .route("/auth/logout", post(auth::logout))
@@ -86,6 +92,8 @@ pub fn router(services: Services) -> Router {
         .route("/conversation/max_read_seq", get(conversations::max_read_seq))
         .route("/conversation/unread_count", get(conversations::unread_count))
         .route("/ws", get(ws::upgrade))
+        // What follows is answered always.
+        .route_layer(axum::middleware::from_fn_with_state(admission, edge::admit))
         .route("/health", get(operations::health))
         .route("/ready", get(operations::ready))
         .route("/metrics", get(operations::metrics))
@@ -96,7 +104,11 @@ pub fn router(services: Services) -> Router {
         })
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(axum::middleware::from_fn_with_state(metrics, edge::watch))
-        .with_state(services)
+        .with_state(services);
+    match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
 }
 
 /// Lets a handler take the one service that it uses.
@@ -121,5 +133,6 @@ provide! {
     health: Arc<dyn Health>,
     readiness: Arc<Readiness>,
     metrics: Arc<Metrics>,
+    proxies: Arc<Proxies>,
     body: BodyLimits,
 }

@@ -35,17 +35,27 @@ pub(super) async fn health() -> Response {
 
 /// The node can serve.
 pub(super) async fn ready(State(readiness): State<Arc<Readiness>>, State(store): State<Arc<dyn Health>>) -> Response {
-    if readiness.is_stopping() {
-        return json(StatusCode::SERVICE_UNAVAILABLE, "{\"status\":\"stopping\"}");
-    }
-    match store.ready().await {
-        Ok(()) => json(StatusCode::OK, "{\"status\":\"ready\"}"),
-        Err(_) => json(StatusCode::SERVICE_UNAVAILABLE, "{\"status\":\"store unavailable\"}"),
+    match why_not(&readiness, &*store).await {
+        None => json(StatusCode::OK, "{\"status\":\"ready\"}"),
+        Some(reason) => json(StatusCode::SERVICE_UNAVAILABLE, reason),
     }
 }
 
+/// Why the node cannot serve, as the body of the answer.
+async fn why_not(readiness: &Readiness, store: &dyn Health) -> Option<&'static str> {
+    if readiness.is_stopping() {
+        return Some("{\"status\":\"stopping\"}");
+    }
+    store.ready().await.err().map(|_| "{\"status\":\"store unavailable\"}")
+}
+
 /// All metrics, for Prometheus.
-pub(super) async fn metrics(State(metrics): State<Arc<Metrics>>) -> Response {
+pub(super) async fn metrics(
+    State(metrics): State<Arc<Metrics>>,
+    State(readiness): State<Arc<Readiness>>,
+    State(store): State<Arc<dyn Health>>,
+) -> Response {
+    metrics.ready.set(i64::from(why_not(&readiness, &*store).await.is_none()));
     match metrics.render() {
         Ok(text) => {
             let kind = HeaderValue::from_static("text/plain; version=0.0.4");

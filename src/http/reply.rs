@@ -29,6 +29,9 @@ impl IntoResponse for Encoded {
     }
 }
 
+/// Where the next page begins.
+pub(super) const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
+
 /// A page of a list, and where the next one begins.
 pub(super) struct Paged<T> {
     pub(super) items: Vec<T>,
@@ -37,7 +40,6 @@ pub(super) struct Paged<T> {
 
 impl<T: Serialize> IntoResponse for Paged<T> {
     fn into_response(self) -> Response {
-        const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
         let mut response = Reply(self.items).into_response();
         // A cursor is a number or base64, which a header can hold.
         if let Some(next) = self.next.and_then(|next| HeaderValue::try_from(next).ok()) {

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admission::Admission;
 use crate::clock::Clock;
+use crate::config::Origins;
 use crate::domain;
 use crate::telemetry::Metrics;
 
@@ -27,6 +29,8 @@ pub struct Sockets {
     pub conversations: Arc<domain::Conversations>,
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<Metrics>,
+    pub admission: Arc<Admission>,
+    pub origins: Arc<Origins>,
     /// How often connections are pinged, which clients are told.
     pub heartbeat_ms: i64,
     /// The largest frame of a client, in bytes.

@@ -38,6 +38,7 @@ pub(super) fn refuse_binary() -> String {
 
 /// Does what the REST call of the same name does.
 async fn perform(sockets: &Sockets, caller: &Caller, op: &str, data: &[u8]) -> Result<Vec<u8>> {
+    let _entered = sockets.admission.enter()?;
     // A send looks the token up itself; a ping asks for nothing.
     if !matches!(op, "send" | "ping" | "unknown") {
         sockets.auth.authorize(caller).await?;

@@ -41,6 +41,11 @@ pub async fn upgrade(
     if sockets.stop.is_cancelled() {
         return Err(Error::unavailable("the node is stopping"));
     }
+    if !is_admitted(&sockets, &headers) {
+        let refusal =
+            Error::new(Code::Forbidden, "pages of this origin may not connect; server.origins names those that may");
+        return Err(refusal.with_status(StatusCode::FORBIDDEN));
+    }
     let caller = authenticate(&sockets, &query, &headers).await.map_err(at_handshake)?;
     let after = after(&query).map_err(at_handshake)?;
     let upgrade = upgrade
@@ -66,6 +71,13 @@ pub async fn upgrade(
     // Taken before the upgrade, so that a stop waits for this connection.
     let counted = sockets.tracker.token();
     Ok(upgrade.on_upgrade(move |socket| connection::run(socket, attached, sockets, (counted, slot))))
+}
+
+/// Whether a page may connect. Who names no origin is no browser.
+fn is_admitted(sockets: &Sockets, headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    sockets.origins.admit(origin.to_str().unwrap_or_default(), host)
 }
 
 /// Whose token the handshake shows: in the header, as a subprotocol, or in the URL.

@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
 /// The rooms from the top to the bottom; a room uses those behind it.
-const ROOMS: [&str; 14] = [
+const ROOMS: [&str; 15] = [
     "main",
     "app",
     "http",
@@ -17,6 +17,7 @@ const ROOMS: [&str; 14] = [
     "domain",
     "push",
     "store",
+    "admission",
     "telemetry",
     "lifecycle",
     "config",

@@ -27,7 +27,8 @@ config.server.listen: {{ $config.server.listen }} is heard inside of the pod onl
 extraEnv: {{ .name }} is a setting that the chart reckons with; give it in config.server
 {{- end }}
 {{- end }}
-{{- $secrets := dict "secrets.auth" ($config.auth | default dict).secret
+{{- $auth := $config.auth | default dict -}}
+{{- $secrets := dict "secrets.auth" $auth.secret "secrets.otherAuth" $auth.other_secret
   "secrets.redisUrl" ($config.store | default dict).redis_url "secrets.cqlPassword" ($config.store | default dict).cql_password }}
 {{- range $place, $secret := $secrets }}
 {{- if $secret }}
@@ -79,8 +80,10 @@ secrets.{{ $name }}: has a value and an existingSecret; give one of them
 {{- if and (eq .Values.mode "cluster") (not (include "nexo.secretGiven" $secrets.auth)) }}
 secrets.auth: a cluster needs one secret for all nodes, at least 32 bytes: give a value or an existingSecret
 {{- end }}
-{{- if and $secrets.auth.value (lt (len $secrets.auth.value) 32) }}
-secrets.auth.value: expects at least 32 bytes, such as openssl rand -hex 32 prints
+{{- range $name, $secret := pick $secrets "auth" "otherAuth" }}
+{{- if and $secret.value (lt (len $secret.value) 32) }}
+secrets.{{ $name }}.value: expects at least 32 bytes, such as openssl rand -hex 32 prints
+{{- end }}
 {{- end }}
 {{- $slot := "$(REDIS_PASSWORD)" }}
 {{- if include "nexo.secretGiven" $secrets.redisPassword }}

@@ -57,6 +57,7 @@
 {{- define "nexo.env" -}}
 {{- $values := .root.Values -}}
 {{- include "nexo.secretEnv" (dict "root" .root "own" .own "name" "auth" "variable" "NEXO__AUTH__SECRET") -}}
+{{- include "nexo.secretEnv" (dict "root" .root "own" .own "name" "otherAuth" "variable" "NEXO__AUTH__OTHER_SECRET") -}}
 {{- if eq $values.mode "cluster" -}}
 {{- include "nexo.secretEnv" (dict "root" .root "own" .own "name" "cqlPassword" "variable" "NEXO__STORE__CQL_PASSWORD") -}}
 {{- if $values.redis.enabled }}

@@ -82,7 +82,6 @@ struct Core {
 impl Core {
     fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
-        self.metrics.store_ready.set(i64::from(ready));
     }
 
     fn set_busy(&self, since: Option<Instant>) {

@@ -2,6 +2,7 @@
 
 mod auth;
 mod blocks;
+mod browsers;
 mod contents;
 mod conversations;
 mod costs;
@@ -11,6 +12,7 @@ mod groups;
 mod hostile;
 mod limits;
 mod messages;
+mod overload;
 mod pull;
 mod races;
 mod read_state;

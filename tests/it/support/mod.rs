@@ -36,7 +36,7 @@ mod world;
 pub(crate) use authority::Authority;
 pub(crate) use client::{Client, Reply, enc};
 pub(crate) use cluster::{cluster_settings, migrated};
-pub(crate) use person::{Person, pair, text};
+pub(crate) use person::{PASSWORD, Person, pair, text};
 pub(crate) use proxy::Proxy;
 pub(crate) use raw::{RawSocket, RawTcp, opcode};
 pub(crate) use redis::RedisServer;

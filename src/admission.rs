@@ -1,0 +1,93 @@
+//! How many calls are worked on at once, through both doors. Further ones are refused at once: were they to wait, everybody would.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::IntGauge;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::{Error, Result};
+use crate::telemetry::Metrics;
+
+/// Room for calls.
+pub struct Admission {
+    room: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+}
+
+/// A call that is being worked on, until it is dropped.
+pub struct Entered {
+    _permit: OwnedSemaphorePermit,
+    in_flight: IntGauge,
+}
+
+impl Admission {
+    /// Room for so many calls.
+    pub fn new(calls: usize, metrics: Arc<Metrics>) -> Self {
+        Self { room: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))), metrics }
+    }
+
+    /// Lets one more call in: 1002 with 503 if there is no room.
+    pub fn enter(&self) -> Result<Entered> {
+        let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
+            self.metrics.limited.with_label_values(&["calls"]).inc();
+            return Err(Error::overloaded());
+        };
+        let in_flight = self.metrics.calls_in_flight.clone();
+        in_flight.inc();
+        Ok(Entered { _permit: permit, in_flight })
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.in_flight.dec();
+    }
+}
+
+/// A request's place among the calls. While its body is on its way it has none: who sends slowly keeps nobody out.
+#[derive(Clone)]
+pub struct Place {
+    admission: Arc<Admission>,
+    entered: Arc<Mutex<Option<Entered>>>,
+}
+
+impl Place {
+    /// A place, or the refusal.
+    pub fn take(admission: Arc<Admission>) -> Result<Self> {
+        let entered = Arc::new(Mutex::new(Some(admission.enter()?)));
+        Ok(Self { admission, entered })
+    }
+
+    /// Waits for something outside, and enters again.
+    pub async fn meanwhile<T>(&self, outside: impl Future<Output = T>) -> Result<T> {
+        self.set(None);
+        let came = outside.await;
+        self.set(Some(self.admission.enter()?));
+        Ok(came)
+    }
+
+    fn set(&self, entered: Option<Entered>) {
+        *self.entered.lock().unwrap_or_else(PoisonError::into_inner) = entered;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+
+    #[tokio::test]
+    async fn a_call_too_many_is_refused_and_one_that_waits_for_its_body_keeps_nobody_out() {
+        let metrics = Arc::new(Metrics::new().expect("metrics"));
+        let admission = Arc::new(Admission::new(1, Arc::clone(&metrics)));
+        let place = Place::take(Arc::clone(&admission)).expect("room");
+        let refusal = admission.enter().err().expect("no room");
+        assert_eq!((refusal.code(), refusal.status().as_u16()), (Code::Internal, 503));
+        assert_eq!(metrics.calls_in_flight.get(), 1);
+        let other = place.meanwhile(async { admission.enter().expect("room") }).await;
+        assert!(other.is_err(), "the other one is still there");
+        assert_eq!(metrics.calls_in_flight.get(), 0);
+        drop(place);
+        admission.enter().expect("room");
+    }
+}
