@@ -18,6 +18,7 @@ install_packages() {
   command -v redis-sentinel >/dev/null || missing+=(redis-sentinel)
   command -v openssl >/dev/null || missing+=(openssl)
   command -v strace >/dev/null || missing+=(strace)
+  command -v haproxy >/dev/null || [ -x /usr/sbin/haproxy ] || missing+=(haproxy)
   find_java || missing+=(openjdk-17-jdk-headless)
   command -v mvn >/dev/null || [ -d "$cassandra_jars" ] || missing+=(maven)
   [ "${#missing[@]}" -gt 0 ] || return 0

@@ -8,6 +8,7 @@ mod kill;
 mod ledger;
 mod logins;
 mod refusals;
+mod rolling;
 mod stop;
 
 use std::future::Future;

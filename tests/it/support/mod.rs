@@ -17,6 +17,7 @@
 //! ```
 
 mod authority;
+mod balancer;
 mod client;
 mod cluster;
 mod person;
@@ -34,6 +35,7 @@ mod token;
 mod world;
 
 pub(crate) use authority::Authority;
+pub(crate) use balancer::Balancer;
 pub(crate) use client::{Client, Reply, enc};
 pub(crate) use cluster::{cluster_settings, migrated};
 pub(crate) use person::{PASSWORD, Person, pair, text};

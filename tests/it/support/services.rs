@@ -25,11 +25,13 @@ pub(crate) enum Need {
     OpenSsl,
     /// The program `strace`, to count what a server asks of the kernel; found as its path.
     Strace,
+    /// The program `haproxy`, a balancer in front of a test's servers; found as its path.
+    HaProxy,
 }
 
 impl Need {
     /// Every need.
-    pub(crate) const ALL: [Need; 10] = [
+    pub(crate) const ALL: [Need; 11] = [
         Need::Cql,
         Need::ThreeNodes,
         Need::SecuredCql,
@@ -40,6 +42,7 @@ impl Need {
         Need::RedisProgram,
         Need::OpenSsl,
         Need::Strace,
+        Need::HaProxy,
     ];
 
     fn words(self) -> &'static str {
@@ -54,6 +57,7 @@ impl Need {
             Need::RedisProgram => "redis-server",
             Need::OpenSsl => "openssl",
             Need::Strace => "strace",
+            Need::HaProxy => "haproxy",
         }
     }
 
@@ -70,6 +74,7 @@ impl Need {
             Need::RedisProgram => return program("redis-server"),
             Need::OpenSsl => return program("openssl"),
             Need::Strace => return program("strace"),
+            Need::HaProxy => return program("haproxy"),
         };
         std::env::var(variable).ok().filter(|value| !value.is_empty())
     }
@@ -77,7 +82,9 @@ impl Need {
 
 fn program(name: &str) -> Option<String> {
     let folders = std::env::var_os("PATH")?;
-    let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())?;
+    // Debian keeps servers out of the way of those who are not root.
+    let folders = std::env::split_paths(&folders).chain(["/usr/sbin".into()]);
+    let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file())?;
     Some(found.display().to_string())
 }
 

@@ -104,6 +104,11 @@ impl World {
         &self.visitor
     }
 
+    /// A client without a token that comes to the servers through the balancer at this address.
+    pub(crate) fn through(address: &str) -> Client {
+        Client::new(Arc::new(Nodes(RwLock::new(vec![address.to_owned()]))), client::http())
+    }
+
     /// A new user, registered and logged in on the Web (5).
     pub(crate) async fn person(&self, name: &str) -> Person {
         Person::register(&self.visitor, &unique(name)).await
