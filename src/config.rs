@@ -121,7 +121,7 @@ sections! {
         max_connections: usize = 20_000,
         /// Calls that are worked on at once, requests and frames; further ones are answered 1002 with 503 at once. At the sustainable
         /// rate, the longest wait is this number divided by that rate.
-        max_calls: usize = 1_024,
+        max_calls: usize = 4_096,
         /// Addresses and networks of the proxies in front of this server, separated by commas, such as `10.0.0.0/8`. They are
         /// believed when they say by `X-Forwarded-For` for whom they ask; nobody else is.
         trusted_proxies: Proxies = Proxies::default(),
