@@ -128,16 +128,18 @@ impl Error {
 
     /// 1002 with 503: a backend is away or busy; the caller may try again.
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        let mut error = Self::new(Code::Internal, "temporarily unavailable, try again");
-        error.status = StatusCode::SERVICE_UNAVAILABLE;
-        error.retry_after_s = Some(1);
+        let mut error = Self::try_again("temporarily unavailable, try again");
         error.source = Some(source.into());
         error
     }
 
     /// 1002 with 503: there is too much to do; the caller may try again.
     pub fn overloaded() -> Self {
-        let mut error = Self::new(Code::Internal, "too busy, try again");
+        Self::try_again("too busy, try again")
+    }
+
+    fn try_again(detail: &'static str) -> Self {
+        let mut error = Self::new(Code::Internal, detail);
         error.status = StatusCode::SERVICE_UNAVAILABLE;
         error.retry_after_s = Some(1);
         error

@@ -41,11 +41,7 @@ pub async fn upgrade(
     if sockets.stop.is_cancelled() {
         return Err(Error::unavailable("the node is stopping"));
     }
-    if !is_admitted(&sockets, &headers) {
-        let refusal =
-            Error::new(Code::Forbidden, "pages of this origin may not connect; server.origins names those that may");
-        return Err(refusal.with_status(StatusCode::FORBIDDEN));
-    }
+    admit(&sockets, &headers).map_err(at_handshake)?;
     let caller = authenticate(&sockets, &query, &headers).await.map_err(at_handshake)?;
     let after = after(&query).map_err(at_handshake)?;
     let upgrade = upgrade
@@ -73,11 +69,14 @@ pub async fn upgrade(
     Ok(upgrade.on_upgrade(move |socket| connection::run(socket, attached, sockets, (counted, slot))))
 }
 
-/// Whether a page may connect. Who names no origin is no browser.
-fn is_admitted(sockets: &Sockets, headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+/// Refuses a page that may not connect. Who names no origin is no browser.
+fn admit(sockets: &Sockets, headers: &HeaderMap) -> Result<()> {
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    sockets.origins.admit(origin.to_str().unwrap_or_default(), host)
+    if sockets.origins.admit(origin.to_str().unwrap_or_default(), host) {
+        return Ok(());
+    }
+    Err(Error::new(Code::Forbidden, "pages of this origin may not connect; server.origins names those that may"))
 }
 
 /// Whose token the handshake shows: in the header, as a subprotocol, or in the URL.
@@ -108,6 +107,7 @@ fn at_handshake(error: Error) -> Error {
             error.with_status(StatusCode::UNAUTHORIZED)
         }
         Code::InvalidParameter => error.with_status(StatusCode::BAD_REQUEST),
+        Code::Forbidden => error.with_status(StatusCode::FORBIDDEN),
         _ => error,
     }
 }

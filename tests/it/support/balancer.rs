@@ -43,7 +43,7 @@ impl Balancer {
 
     /// A server was started again, on another port: waits until it gets requests again.
     pub(crate) async fn finds_again(&self, number: usize, server: &Server) {
-        let (_, port) = host(server).rsplit_once(':').expect("a port");
+        let (_, port) = server.host().rsplit_once(':').expect("a port");
         let set = format!("set server nodes/node{number} addr 127.0.0.1 port {port}");
         self.command(&set).await.expect("an answer of haproxy");
         self.finds_ready(number).await;
@@ -76,10 +76,6 @@ impl Drop for Balancer {
     }
 }
 
-fn host(server: &Server) -> &str {
-    server.url().trim_start_matches("http://")
-}
-
 /// As `deploy/haproxy.cfg`, but for the addresses, and for looking more often.
 fn configuration(port: u16, admin: &str, servers: &[Server]) -> String {
     let mut text = format!(
@@ -92,7 +88,7 @@ fn configuration(port: u16, admin: &str, servers: &[Server]) -> String {
     );
     for (number, server) in servers.iter().enumerate() {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "  server node{number} {}", host(server));
+        let _ = writeln!(text, "  server node{number} {}", server.host());
     }
     text
 }

@@ -155,6 +155,11 @@ impl Server {
         &self.url
     }
 
+    /// The same without the scheme: `127.0.0.1:<port>`.
+    pub(crate) fn host(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
     /// What it wrote to stdout so far.
     pub(crate) fn greeting(&self) -> Vec<String> {
         self.greeting.lock().expect("the greeting").clone()

@@ -58,7 +58,7 @@ impl Nodes {
     }
 
     fn set(&self, servers: &[Server]) {
-        let hosts = servers.iter().map(|server| server.url().trim_start_matches("http://").to_owned());
+        let hosts = servers.iter().map(|server| server.host().to_owned());
         *self.0.write().expect("the nodes") = hosts.collect();
     }
 }
