@@ -136,19 +136,27 @@ e2e! {
         let group = ann.group(&[&bob, &cho]).await;
         catch_up(&[&ann, &bob, &cho]).await;
         let mut sockets = [ann.socket_v1().await, bob.socket_v1().await, cho.socket_v1().await];
+        // Told after the answer: in a cluster another node's next change may overtake one that was not yet heard of.
         ann.set_role(&group, &cho, 2).await.done();
+        for socket in &mut sockets {
+            assert_eq!(assert_change(&socket.next().await, &group, "role", &ann), only(&cho));
+        }
         cho.put("/group/update", json!({ "group_id": group, "introduction": "i" })).await.ok();
+        for socket in &mut sockets {
+            assert_change(&socket.next().await, &group, "updated", &cho);
+        }
         bob.put("/group/nickname", json!({ "group_id": group, "group_nickname": "b" })).await.done();
+        for socket in &mut sockets {
+            assert_eq!(assert_change(&socket.next().await, &group, "nickname", &bob), only(&bob));
+        }
         ann.transfer(&group, &bob).await.done();
+        for socket in &mut sockets {
+            let users = assert_change(&socket.next().await, &group, "transferred", &ann);
+            assert!(users.contains(&bob.id), "{users:?}");
+        }
         bob.dismiss(&group).await.done();
         for socket in &mut sockets {
-            let frames = socket.take(5).await;
-            assert_eq!(assert_change(&frames[0], &group, "role", &ann), only(&cho));
-            assert_change(&frames[1], &group, "updated", &cho);
-            assert_eq!(assert_change(&frames[2], &group, "nickname", &bob), only(&bob));
-            let users = assert_change(&frames[3], &group, "transferred", &ann);
-            assert!(users.contains(&bob.id), "{users:?}");
-            assert_change(&frames[4], &group, "dismissed", &bob);
+            assert_change(&socket.next().await, &group, "dismissed", &bob);
         }
     }
 
@@ -165,7 +173,9 @@ e2e! {
         let marker = bob.send(&ann, "marker").await;
         assert!(socket.before(&marker).await.is_empty());
     }
+}
 
+alone! {
     async fn a_change_and_the_messages_around_it_come_in_order(world: World) {
         let [ann, bob, cho] = world.people().await;
         let group = ann.group(&[&bob]).await;
