@@ -1,6 +1,9 @@
 //! How many calls are worked on at once, through both doors. Further ones are refused at once: were they to wait, everybody would.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
 use prometheus::IntGauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -58,8 +61,13 @@ impl Place {
         Ok(Self { admission, entered })
     }
 
-    /// Waits for something outside, and enters again.
+    /// Waits for something outside, and enters again. What is there already is not waited for: a call that has come whole is refused
+    /// at once or not at all.
     pub async fn meanwhile<T>(&self, outside: impl Future<Output = T>) -> Result<T> {
+        let mut outside = pin!(outside);
+        if let Poll::Ready(came) = poll_fn(|context| Poll::Ready(outside.as_mut().poll(context))).await {
+            return Ok(came);
+        }
         self.set(None);
         let came = outside.await;
         self.set(Some(self.admission.enter()?));
@@ -84,8 +92,12 @@ mod tests {
         let refusal = admission.enter().err().expect("no room");
         assert_eq!((refusal.code(), refusal.status().as_u16()), (Code::Internal, 503));
         assert_eq!(metrics.calls_in_flight.get(), 1);
-        let other = place.meanwhile(async { admission.enter().expect("room") }).await;
-        assert!(other.is_err(), "the other one is still there");
+        assert!(place.meanwhile(async { admission.enter().is_err() }).await.expect("a place that was kept"));
+        let slow = async {
+            tokio::task::yield_now().await;
+            admission.enter().expect("room")
+        };
+        assert!(place.meanwhile(slow).await.is_err(), "the other one is still there");
         assert_eq!(metrics.calls_in_flight.get(), 0);
         drop(place);
         admission.enter().expect("room");

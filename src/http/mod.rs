@@ -40,7 +40,6 @@ pub struct BodyLimits {
 }
 
 /// What the routes are made of.
-#[derive(Clone)]
 #[expect(missing_docs, reason = "each service documents itself")]
 pub struct Services {
     pub auth: Arc<domain::Auth>,
@@ -58,6 +57,10 @@ pub struct Services {
     pub origins: Arc<Origins>,
     pub body: BodyLimits,
 }
+
+/// The same for each request, at the price of one count.
+#[derive(Clone)]
+struct Shared(Arc<Services>);
 
 /// Every route.
 pub fn router(services: Services) -> Router {
@@ -104,7 +107,7 @@ pub fn router(services: Services) -> Router {
         })
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(axum::middleware::from_fn_with_state(metrics, edge::watch))
-        .with_state(services);
+        .with_state(Shared(Arc::new(services)));
     match cors {
         Some(cors) => router.layer(cors),
         None => router,
@@ -114,8 +117,8 @@ pub fn router(services: Services) -> Router {
 /// Lets a handler take the one service that it uses.
 macro_rules! provide {
     ($($field:ident: $service:ty,)+) => {
-        $(impl axum::extract::FromRef<Services> for $service {
-            fn from_ref(services: &Services) -> Self {
+        $(impl axum::extract::FromRef<Shared> for $service {
+            fn from_ref(Shared(services): &Shared) -> Self {
                 services.$field.clone()
             }
         })+

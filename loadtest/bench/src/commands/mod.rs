@@ -5,6 +5,7 @@ mod fanout;
 pub(crate) mod floor;
 mod idle;
 mod lists;
+mod overload;
 mod pull;
 mod sends;
 mod start;
@@ -26,6 +27,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     lists::COMMAND,
     idle::COMMAND,
     storm::COMMAND,
+    overload::COMMAND,
     start::COMMAND,
     verify::COMMAND,
     all::COMMAND,
@@ -67,6 +69,7 @@ async fn once(bench: &mut Bench, options: &Options) -> Result<Report> {
         "lists" => lists::run(bench, options).await,
         "idle" => idle::run(bench, options).await,
         "storm" => storm::run(bench, options).await,
+        "overload" => overload::run(bench, options).await,
         "start" => start::run(bench, options).await,
         "verify" => verify::run(bench, options).await,
         other => bail!("`{other}` does not run by itself"),
