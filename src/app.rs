@@ -21,8 +21,8 @@ use crate::admission::Admission;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::{
-    Auth, AuthSettings, Conversations, GroupLimits, Groups, History, Keys, Live, Passwords, Sending, Signer, TokenSettings,
-    Users,
+    Auth, AuthSettings, Conversations, GroupLimits, Groups, History, Keys, Live, Passwords, SendSettings, Sending, Signer,
+    TokenSettings, Users,
 };
 use crate::http::{self, BodyLimits, Listener, Readiness, ServeLimits, Services};
 use crate::lifecycle;
@@ -181,8 +181,8 @@ impl Base {
         let group_limits = GroupLimits { member_ids: config.limits.member_ids, members: config.limits.group_members };
         let auth = Arc::new(self.auth(config)?);
         let messages = Arc::clone(&stores.messages);
-        let sending =
-            Arc::new(Sending::new(messages, bus.clone(), clock.clone(), metrics.clone(), config.limits.content_bytes));
+        let settings = SendSettings { content_bytes: config.limits.content_bytes, quotas: quotas::of_store(&config.limits) };
+        let sending = Arc::new(Sending::new(messages, bus.clone(), clock.clone(), metrics.clone(), settings));
         let history = Arc::new(History::new(stores));
         let conversations = Arc::new(Conversations::new(Arc::clone(&stores.conversations), bus.clone()));
         let admission = Arc::new(Admission::new(config.server.max_calls, metrics.clone()));
@@ -239,6 +239,7 @@ impl Base {
         let passwords = Passwords::start(threads, config.auth.hash_queue, self.metrics.clone()).map_err(Failure::of)?;
         let settings = AuthSettings {
             address: quotas::of_address(&config.limits),
+            login_failures: quotas::of_store(&config.limits).login_failures,
             uniform_login_errors: config.auth.uniform_login_errors,
             password_min_bytes: config.auth.password_min_bytes,
         };

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+
+use crate::model::Standing;
 
 /// What a fallible rule or handler answers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -105,20 +107,37 @@ impl Code {
     }
 }
 
+/// What a limit allows, and how the caller stands with it: draft-ietf-httpapi-ratelimit-headers-11, sections 3 and 4.
+pub const RATE_LIMIT_HEADERS: [HeaderName; 2] =
+    [HeaderName::from_static("ratelimit-policy"), HeaderName::from_static("ratelimit")];
+
+/// Tells a client over HTTP how it stands with a limit.
+pub fn write_standing(headers: &mut HeaderMap, standing: &Standing) {
+    let Standing { limit, burst, window_s, left, more_in_s } = standing;
+    let texts = [format!("\"{limit}\";q={burst};w={window_s}"), format!("\"{limit}\";r={left};t={more_in_s}")];
+    for (name, text) in RATE_LIMIT_HEADERS.into_iter().zip(texts) {
+        // Names and numbers, which a header can hold.
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.insert(name, value);
+        }
+    }
+}
+
 /// A refusal or a failure, on its way to the caller.
 #[derive(Debug)]
 pub struct Error {
     code: Code,
     detail: Cow<'static, str>,
     status: StatusCode,
-    retry_after_s: Option<u64>,
+    retry_after_ms: Option<u64>,
+    standing: Option<Box<Standing>>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// `code`, with a sentence of its own in place of the code's.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), status: code.status(), retry_after_s: None, source: None }
+        Self { code, detail: detail.into(), status: code.status(), retry_after_ms: None, standing: None, source: None }
     }
 
     /// 1001: `field` is not what it should be; `expected` says what that is.
@@ -141,8 +160,7 @@ impl Error {
     fn try_again(detail: &'static str) -> Self {
         let mut error = Self::new(Code::Internal, detail);
         error.status = StatusCode::SERVICE_UNAVAILABLE;
-        error.retry_after_s = Some(1);
-        error
+        error.retry_after_ms(1_000)
     }
 
     /// 1002 with 500: something that must not happen did.
@@ -152,11 +170,23 @@ impl Error {
         error
     }
 
-    /// 1006 with 429, to be tried again after `retry_after_ms` (rounded up to seconds).
+    /// 1006 with 429, to be tried again after `retry_after_ms`.
     pub fn too_many(detail: &'static str, retry_after_ms: i64) -> Self {
-        let mut error = Self::new(Code::TooManyRequests, detail);
-        error.retry_after_s = Some(u64::try_from(retry_after_ms).unwrap_or(0).div_ceil(1000).max(1));
-        error
+        Self::new(Code::TooManyRequests, detail).retry_after_ms(u64::try_from(retry_after_ms).unwrap_or(0).max(1))
+    }
+
+    /// The same error, to be tried again after so long; HTTP rounds it up to seconds.
+    #[must_use]
+    pub fn retry_after_ms(mut self, ms: u64) -> Self {
+        self.retry_after_ms = Some(ms);
+        self
+    }
+
+    /// The same error, with how the caller stands with the limit that refused.
+    #[must_use]
+    pub fn with_standing(mut self, standing: Standing) -> Self {
+        self.standing = Some(Box::new(standing));
+        self
     }
 
     /// The same error under another HTTP status: only the transport's own refusals need it.
@@ -179,6 +209,11 @@ impl Error {
     /// The HTTP status beside the code.
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// After how many milliseconds it may be tried again, if that is known.
+    pub fn wait_ms(&self) -> Option<u64> {
+        self.retry_after_ms
     }
 
     /// The cause, for the log; never sent.
@@ -238,8 +273,11 @@ impl IntoResponse for Error {
         let body = format!("{{\"code\":{},\"msg\":{msg},\"data\":null}}", self.code.number());
         let json = HeaderValue::from_static("application/json");
         let mut response = (self.status, [(header::CONTENT_TYPE, json)], body).into_response();
-        if let Some(seconds) = self.retry_after_s {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        if let Some(ms) = self.retry_after_ms {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1_000)));
+        }
+        if let Some(standing) = &self.standing {
+            write_standing(response.headers_mut(), standing);
         }
         response.extensions_mut().insert(self.code);
         response

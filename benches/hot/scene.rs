@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nexo::clock::{Clock, SystemClock};
-use nexo::domain::{GroupLimits, Groups, Outgoing, Sending, Target};
+use nexo::domain::{GroupLimits, Groups, Outgoing, SendSettings, Sending, Target};
 use nexo::model::{Caller, ConversationId, GroupFields, GroupId, Message, MsgType, Platform, Session, User, UserId};
 use nexo::push::{Attach, Bus, Connection, Hub, Limits};
 use nexo::store::embedded::{Embedded, Options};
@@ -64,7 +64,8 @@ impl Scene {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let hub = Hub::new(LIMITS, Arc::clone(&stores.conversations), Arc::clone(&clock), Arc::clone(&metrics));
         let bus: Arc<dyn Bus> = Arc::new(hub);
-        let sending = Sending::new(Arc::clone(&stores.messages), Arc::clone(&bus), Arc::clone(&clock), metrics, 16_384);
+        let settings = SendSettings { content_bytes: 16_384, quotas: Quotas::default() };
+        let sending = Sending::new(Arc::clone(&stores.messages), Arc::clone(&bus), Arc::clone(&clock), metrics, settings);
         let limits = GroupLimits { member_ids: 1_000, members: 100_000 };
         let groups = Groups::new(&stores, Arc::clone(&bus), clock, limits);
         Scene { bus, sending, groups, stores, _folder: folder }
@@ -106,6 +107,6 @@ impl Scene {
     pub(crate) async fn send(&self, sender: &Caller, receiver: &UserId, id: u64) -> Arc<Message> {
         let target = Target { session_type: 1, recv_id: receiver.to_string(), ..Target::default() };
         let outgoing = Outgoing { client_msg_id: format!("m{id}"), target, msg_type: 1, content: content() };
-        self.sending.send(sender, outgoing).await.expect("stored")
+        self.sending.send(sender, outgoing).await.expect("stored").message
     }
 }

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::fields;
+use super::limits::{self, AddressLimit};
 use super::passwords::Passwords;
 use super::tokens::{self, Signer};
 use crate::clock::Clock;
 use crate::error::{Code, Error, OrCode, Result};
 use crate::model::{Caller, CloseReason, Platform, User, UserId};
 use crate::push::Bus;
-use crate::store::{self, Counted, Quota, RateLimiter, Stores};
+use crate::store::{self, Counted, Quota, Stores};
 use crate::telemetry::Metrics;
 
 /// For how long a refresh may be repeated.
@@ -24,6 +25,8 @@ const PASSWORD_BYTES: usize = 128;
 pub struct AuthSettings {
     /// Registrations and logins of one address, counted by this node. `None` is no limit.
     pub address: Option<Quota>,
+    /// Wrong passwords of an account, as the store counts them.
+    pub login_failures: Option<Quota>,
     /// Whether an unknown user and a wrong password look the same.
     pub uniform_login_errors: bool,
     /// The shortest password.
@@ -64,7 +67,7 @@ pub struct Auth {
     signer: Signer,
     passwords: Passwords,
     settings: AuthSettings,
-    addresses: Option<RateLimiter<IpAddr>>,
+    addresses: Option<AddressLimit>,
     failures: Arc<dyn store::LoginFailures>,
     /// Verified in place of the hash of a user that does not exist, so that both take the same time.
     decoy: tokio::sync::OnceCell<String>,
@@ -97,7 +100,7 @@ impl Auth {
             signer: keys.signer,
             passwords: keys.passwords,
             settings,
-            addresses: settings.address.map(RateLimiter::new),
+            addresses: settings.address.map(AddressLimit::new),
             failures: Arc::clone(&stores.login_failures),
             decoy: tokio::sync::OnceCell::new(),
         }
@@ -242,33 +245,28 @@ impl Auth {
     }
 
     fn limit_address(&self, address: IpAddr) -> Result<()> {
-        let taken = self.addresses.as_ref().map(|addresses| addresses.take(network(address), self.clock.now_ms()));
-        taken.unwrap_or(Ok(())).map_err(|retry_after_ms| self.too_many("address", retry_after_ms))
+        let taken = self.addresses.as_ref().map(|addresses| addresses.take(address, self.clock.now_ms()));
+        let quota = self.settings.address;
+        taken.unwrap_or(Ok(())).map_err(|retry_after_ms| self.too_many(("address", quota), retry_after_ms))
     }
 
     async fn limit_failures(&self, user: &UserId) -> Result<Counted> {
         let taken = self.failures.take(user, self.clock.now_ms()).await;
-        taken.map_err(|retry_after_ms| self.too_many("login_failures", retry_after_ms))
+        let quota = self.settings.login_failures;
+        taken.map_err(|retry_after_ms| self.too_many(("login_failures", quota), retry_after_ms))
     }
 
-    fn too_many(&self, limit: &str, retry_after_ms: i64) -> Error {
+    fn too_many(&self, (limit, quota): (&'static str, Option<Quota>), retry_after_ms: i64) -> Error {
         self.metrics.limited.with_label_values(&[limit]).inc();
-        Error::too_many("too many attempts, try again later", retry_after_ms)
+        let error = Error::too_many("too many attempts, try again later", retry_after_ms);
+        match quota {
+            Some(quota) => error.with_standing(limits::standing(limit, quota, 0, retry_after_ms)),
+            None => error,
+        }
     }
 }
 
 /// Runs `work` to its end, even if whoever asked for it goes away in its middle.
 async fn to_the_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
     tokio::spawn(work).await.map_err(Error::internal)?
-}
-
-/// What counts as one address: of IPv6 the /64 network, of which each household has at least one.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(six) => match six.to_ipv4_mapped() {
-            Some(four) => IpAddr::V4(four),
-            None => IpAddr::V6((six.to_bits() & !u128::from(u64::MAX)).into()),
-        },
-    }
 }

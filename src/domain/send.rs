@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
-use super::{content, fields};
+use super::{content, fields, limits};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::model::{
     Appended, Caller, ConversationId, Destination, Draft, GroupStatus, MemberStatus, Message, MsgType, Refusal, SendLimit,
-    Stored,
+    Standing, Stored,
 };
 use crate::push::Bus;
-use crate::store::Messages;
+use crate::store::{Messages, Quotas};
 use crate::telemetry::Metrics;
 
 /// The longest client_msg_id.
 const CLIENT_MSG_ID_BYTES: usize = 128;
+
+/// The name of the limit on what users send, in metrics and headers.
+const USER_SENDS: &str = "user_sends";
 
 /// Where a client says that a message goes.
 #[derive(Debug, Default)]
@@ -40,25 +43,43 @@ pub struct Outgoing {
     pub content: Arc<str>,
 }
 
+/// A message that was sent.
+#[derive(Debug)]
+pub struct Sent {
+    /// It, as it is stored.
+    pub message: Arc<Message>,
+    /// How its sender stands with the limit on what users send, if that is known.
+    pub standing: Option<Standing>,
+}
+
+/// Settings of the rule on sending.
+#[derive(Debug, Clone, Copy)]
+pub struct SendSettings {
+    /// The largest content, in bytes.
+    pub content_bytes: usize,
+    /// What the store holds senders to, to tell them of it.
+    pub quotas: Quotas,
+}
+
 /// The rule on sending.
 pub struct Sending {
     messages: Arc<dyn Messages>,
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-    content_bytes: usize,
+    settings: SendSettings,
 }
 
 impl Sending {
-    /// The rule on these ports, for contents of at most `content_bytes`.
+    /// The rule on these ports.
     pub fn new(
         messages: Arc<dyn Messages>,
         bus: Arc<dyn Bus>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
-        content_bytes: usize,
+        settings: SendSettings,
     ) -> Self {
-        Self { messages, bus, clock, metrics, content_bytes }
+        Self { messages, bus, clock, metrics, settings }
     }
 
     /// Sends a message of a caller whose token was checked but perhaps not looked up: that happens here, together with
@@ -66,25 +87,39 @@ impl Sending {
     ///
     /// Sends it once for (sender, client_msg_id), and answers it as it is stored. It is durable then, and on its way
     /// to everybody who is online. A repeat answers the first message; with another body it is refused (4002).
-    pub async fn send(&self, caller: &Caller, outgoing: Outgoing) -> Result<Arc<Message>> {
+    pub async fn send(&self, caller: &Caller, outgoing: Outgoing) -> Result<Sent> {
         let draft = self.draft(caller, outgoing)?;
         let (bus, origin) = (Arc::clone(&self.bus), caller.platform);
         let tell = move |stored: &Stored| bus.stored(stored, origin);
         match self.messages.append(draft, admit, Box::new(tell)).await? {
-            Appended::New(message) | Appended::Repeat(message) => Ok(message),
+            Appended::New { message, slots_left } => Ok(Sent { message, standing: self.standing(slots_left) }),
+            Appended::Repeat(message) => Ok(Sent { message, standing: None }),
             Appended::OtherBody => Err(Code::DuplicateMessage.into()),
             Appended::Refused(Refusal::Rule(code)) => Err(code.into()),
             Appended::Refused(Refusal::Limit { limit, retry_after_ms }) => Err(self.too_many(limit, retry_after_ms)),
         }
     }
 
+    /// How a sender stands who has so many messages left.
+    fn standing(&self, slots_left: Option<u32>) -> Option<Standing> {
+        let (left, quota) = (slots_left?, self.settings.quotas.user_sends?);
+        Some(limits::standing(USER_SENDS, quota, left, quota.interval_ms.ceil() as i64))
+    }
+
     fn too_many(&self, limit: SendLimit, retry_after_ms: i64) -> Error {
-        let (name, sentence) = match limit {
-            SendLimit::User => ("user_sends", "you send too many messages, try again later"),
-            SendLimit::Conversation => ("conversation_sends", "the conversation has too many messages, try again later"),
+        let Quotas { user_sends, conversation_sends, .. } = self.settings.quotas;
+        let (name, quota, sentence) = match limit {
+            SendLimit::User => (USER_SENDS, user_sends, "you send too many messages, try again later"),
+            SendLimit::Conversation => {
+                ("conversation_sends", conversation_sends, "the conversation has too many messages, try again later")
+            }
         };
         self.metrics.limited.with_label_values(&[name]).inc();
-        Error::too_many(sentence, retry_after_ms)
+        let error = Error::too_many(sentence, retry_after_ms);
+        match quota {
+            Some(quota) => error.with_standing(limits::standing(name, quota, 0, retry_after_ms)),
+            None => error,
+        }
     }
 
     fn draft(&self, caller: &Caller, outgoing: Outgoing) -> Result<Draft> {
@@ -96,7 +131,7 @@ impl Sending {
         let conversation = conversation(caller, &target)?;
         let kind = MsgType::from_number(msg_type);
         let msg_type = kind.ok_or_else(|| Error::invalid("msg_type", "expects 1, 2, 3, 4, 5 or 100"))?;
-        let fingerprint = content::check(msg_type, &content, self.content_bytes)?;
+        let fingerprint = content::check(msg_type, &content, self.settings.content_bytes)?;
         Ok(Draft {
             caller: caller.clone(),
             client_msg_id: client_msg_id.into(),

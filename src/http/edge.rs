@@ -14,7 +14,7 @@ use tracing::Instrument;
 use super::reply::NEXT_CURSOR;
 use crate::admission::{Admission, Place};
 use crate::config::Origins;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, RATE_LIMIT_HEADERS};
 use crate::telemetry::Metrics;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -76,7 +76,9 @@ pub(super) fn cors(origins: &Origins) -> Option<CorsLayer> {
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, REQUEST_ID])
-        .expose_headers([REQUEST_ID, NEXT_CURSOR, header::RETRY_AFTER])
+        .expose_headers(
+            [REQUEST_ID, NEXT_CURSOR, header::RETRY_AFTER].into_iter().chain(RATE_LIMIT_HEADERS).collect::<Vec<_>>(),
+        )
         .max_age(PREFLIGHT_HOLDS);
     Some(layer)
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 
 use super::extract::{Authenticated, Checked, Json};
 
-use super::reply::Encoded;
+use super::reply::{Encoded, Standing};
 use crate::domain::{History, Pull, Sending};
 use crate::error::Result;
 use crate::wire::{self, Query, SendBody};
@@ -15,9 +15,9 @@ pub(super) async fn send(
     State(sending): State<Arc<Sending>>,
     Checked(caller): Checked,
     Json(body): Json<SendBody>,
-) -> Result<Encoded> {
-    let message = sending.send(&caller, body.into()).await?;
-    Ok(Encoded(wire::sent(&message)))
+) -> Result<(Standing, Encoded)> {
+    let sent = sending.send(&caller, body.into()).await?;
+    Ok((Standing(sent.standing), Encoded(wire::sent(&sent.message))))
 }
 
 pub(super) async fn pull(

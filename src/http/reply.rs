@@ -1,11 +1,13 @@
 //! Answers that are no refusals.
 
+use std::convert::Infallible;
+
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
 use serde::Serialize;
 
-use crate::error::Error;
-use crate::wire;
+use crate::error::{Error, write_standing};
+use crate::{model, wire};
 
 /// The envelope around this data.
 pub(super) struct Reply<T>(pub(super) T);
@@ -26,6 +28,20 @@ impl IntoResponse for Encoded {
     fn into_response(self) -> Response {
         let json = HeaderValue::from_static("application/json");
         ([(header::CONTENT_TYPE, json)], self.0).into_response()
+    }
+}
+
+/// How the caller stands with a limit, beside an answer.
+pub(super) struct Standing(pub(super) Option<model::Standing>);
+
+impl IntoResponseParts for Standing {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        if let Some(standing) = &self.0 {
+            write_standing(parts.headers_mut(), standing);
+        }
+        Ok(parts)
     }
 }
 

@@ -93,7 +93,12 @@ pub enum Destination {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Appended {
     /// Stored now, under a new seq.
-    New(Arc<Message>),
+    New {
+        /// It.
+        message: Arc<Message>,
+        /// How many messages the limit on the sender has left, if it counted this one just now.
+        slots_left: Option<u32>,
+    },
     /// Stored before: this is what the first append of the id stored.
     Repeat(Arc<Message>),
     /// The id belongs to a message with another destination or body; nothing was written.

@@ -44,8 +44,8 @@ impl<K: Hash + Eq> RateLimiter<K> {
         Self { quota, full_at_ms: Mutex::default() }
     }
 
-    /// Takes one of `key`'s slots; `Err` says in how many milliseconds there will be one.
-    pub fn take(&self, key: K, now_ms: i64) -> Result<(), i64> {
+    /// Takes one of `key`'s slots, and answers how many are left; `Err` says in how many milliseconds there will be one.
+    pub fn take(&self, key: K, now_ms: i64) -> Result<u32, i64> {
         let now_ms = now_ms as f64;
         let mut keys = self.full_at_ms.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= MAX_KEYS {
@@ -63,7 +63,8 @@ impl<K: Hash + Eq> RateLimiter<K> {
             return Err((allowed_at_ms - now_ms).ceil() as i64);
         }
         *full_at_ms = next;
-        Ok(())
+        // What is missing of a whole slot may be a matter of rounding.
+        Ok(((now_ms - allowed_at_ms) / self.quota.interval_ms + 0.001) as u32)
     }
 
     /// Gives a slot back.
@@ -87,7 +88,16 @@ mod tests {
         assert_eq!(limiter.take("a", 40), Err(60));
         let granted = (0..1_000).filter(|now_ms| limiter.take("a", 100 + now_ms).is_ok()).count();
         assert_eq!(granted, 10);
-        assert_eq!(limiter.take("b", 0), Ok(()), "another key has its own quota");
+        assert_eq!(limiter.take("b", 0), Ok(2), "another key has its own quota");
+    }
+
+    #[test]
+    fn whoever_takes_a_slot_hears_how_many_are_left() {
+        let limiter = RateLimiter::new(Quota { burst: 7, interval_ms: 1_000.0 / 3.0 });
+        let left: Vec<_> = (0..7).map(|_| limiter.take("a", 1_700_000_000_000).expect("a slot")).collect();
+        assert_eq!(left, [6, 5, 4, 3, 2, 1, 0]);
+        limiter.take("a", 1_700_000_000_000).expect_err("none left");
+        assert_eq!(limiter.take("a", 1_700_000_001_000), Ok(2));
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl OwnLoginFailures {
 #[async_trait]
 impl LoginFailures for OwnLoginFailures {
     async fn take(&self, account: &UserId, now_ms: i64) -> Result<Counted, i64> {
-        let taken = self.0.as_ref().map_or(Ok(()), |limiter| limiter.take(account.clone(), now_ms));
+        let taken = self.0.as_ref().map_or(Ok(()), |limiter| limiter.take(account.clone(), now_ms).map(drop));
         taken.map(|()| Counted::Alone)
     }
 

@@ -71,10 +71,11 @@ pub fn answered(id: &str, envelope: &[u8]) -> String {
     format!("{{\"id\":{id},{inner}")
 }
 
-/// The refusal of a frame.
+/// The refusal of a frame, with the time to wait before it may be tried again where that is known.
 pub fn refused(id: &str, error: &Error) -> String {
     let msg = serde_json::to_string(error.detail()).unwrap_or_default();
-    format!("{{\"id\":{id},\"code\":{},\"msg\":{msg},\"data\":null}}", error.code().number())
+    let wait = error.wait_ms().map(|ms| format!(",\"retry_after_ms\":{ms}")).unwrap_or_default();
+    format!("{{\"id\":{id},\"code\":{},\"msg\":{msg},\"data\":null{wait}}}", error.code().number())
 }
 
 /// The first frame to a client that speaks the protocol.

@@ -45,8 +45,8 @@ async fn perform(sockets: &Sockets, caller: &Caller, op: &str, data: &[u8]) -> R
     }
     match op {
         "send" => {
-            let message = sockets.sending.send(caller, wire::decode::<SendBody>(data)?.into()).await?;
-            Ok(wire::sent(&message))
+            let sent = sockets.sending.send(caller, wire::decode::<SendBody>(data)?.into()).await?;
+            Ok(wire::sent(&sent.message))
         }
         "pull" => {
             let page = sockets.history.pull(caller, &wire::decode::<PullBody>(data)?.into()).await?;

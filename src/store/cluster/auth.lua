@@ -64,21 +64,21 @@ local function drop_session(keys)
 end
 
 -- admit ticket conversation [burst interval_ms]: the copy, and whether the id is now bound to this conversation. An id takes a slot
--- when it is bound; without one it is not bound, and the answer ends with the time to wait.
+-- when it is bound, and the answer ends with how many are left; without one it is not bound, and the answer ends with the time to wait.
 local function admit(keys, args)
   local here = this_server()
   local found = copy(keys[1], here, args[1])
   local mine, other = here .. '|' .. args[2], redis.call('GET', keys[2])
-  local bound, wait = 'again', nil
+  local bound, wait, left = 'again', nil, nil
   if not other or string.sub(other, 1, #here) ~= here then
     local of = limit(keys[3], args[3], args[4])
-    wait = of and take_slot(of, now_ms())
+    if of then wait, left = take_slot(of, now_ms()) end
     bound = wait and 'limited' or 'bound'
     if not wait then redis.call('SET', keys[2], mine, 'PX', BOUND_MS) end
   elseif other ~= mine then
     bound = 'elsewhere'
   end
-  return { bound, found and 'copy' or 'miss', found or '', wait or '' }
+  return { bound, found and 'copy' or 'miss', found or '', wait or left or '' }
 end
 
 -- unbind [burst interval_ms]: the send was refused, so the id is free, and its slot.

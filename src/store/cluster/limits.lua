@@ -22,10 +22,11 @@ local function fill_at(of, full_at, now)
   redis.call('SET', of.name, string.format('%.17g', full_at), 'PX', string.format('%.0f', math.ceil(full_at - now)))
 end
 
--- Takes a slot. Nil, or in how many milliseconds there will be one.
+-- Takes a slot. Nil and how many are left, or in how many milliseconds there will be one.
 local function take_slot(of, now)
   local full_at = full_at_ms(of, now) + of.interval_ms
   if full_at > now + of.burst_ms then return string.format('%.0f', math.ceil(full_at - of.burst_ms - now)) end
   fill_at(of, full_at, now)
-  return nil
+  -- What is missing of a whole slot may be a matter of rounding.
+  return nil, string.format('%.0f', math.floor((now + of.burst_ms - full_at) / of.interval_ms + 0.001))
 end

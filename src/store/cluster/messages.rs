@@ -14,7 +14,7 @@ use super::message_rows::{body, msg_id};
 use super::places::SharedPlaces;
 use super::seqs::{Claimed, Gaps, Granted, MsgId, Need, Part, Send as Sending, SendAnswer, SendAsk, SendOutcome, SendStep};
 use super::sequencer::Sequencer;
-use super::tokens::{Admitted, SharedTokens};
+use super::tokens::{Admitted, Bound, SharedTokens};
 use crate::error::Code;
 use crate::model::{Appended, ConversationId, Draft, Extent, Logged, Message, Refusal, SendLimit, Stored, UserId};
 use crate::store::{Admit, Messages, OnCommit, StoreError};
@@ -70,7 +70,7 @@ impl Messages for MessageStore {
         let appended = tokio::spawn(async move {
             let mut attempt = Attempt::new(store, draft);
             let appended = attempt.run(admit).await;
-            if let Ok(Appended::New(message)) = &appended {
+            if let Ok(Appended::New { message, .. }) = &appended {
                 committed(&Stored { message: Arc::clone(message), logged: attempt.logged });
             }
             appended
@@ -127,7 +127,7 @@ impl Attempt {
             return Err(StoreError::Unavailable("a send begins elsewhere".to_owned()));
         };
         let (allowed, (mut answer, elsewhere)) = try_join(self.allowed(admit), self.look_up((head, floor))).await?;
-        let (fresh, allowed) = match allowed {
+        let (bound, allowed) = match allowed {
             Some(_) if elsewhere => return Ok(Appended::OtherBody),
             Some(allowed) => allowed,
             None => return Ok(Appended::Refused(Code::TokenInvalid.into())),
@@ -137,36 +137,36 @@ impl Attempt {
             let step = sequencer.watch(&self.conversation, |watch| send.next(answer, watch, now));
             let ask = match step {
                 SendStep::Ask(ask) => ask,
-                SendStep::Done(outcome) => return self.ended(outcome, fresh).await,
+                SendStep::Done(outcome) => return self.ended(outcome, bound).await,
             };
             if let (SendAsk::Claim { candidate: 0, .. }, Allowed::Repeat(refusal)) = (&ask, &allowed) {
-                return Ok(self.refused(*refusal, fresh).await);
+                return Ok(self.refused(*refusal, bound).await);
             }
             answer = self.operate(ask).await;
         }
     }
 
     /// The end of a refused send, whose id is free again if it was bound for it.
-    async fn refused(&self, refusal: Refusal, fresh: bool) -> Appended {
-        if fresh {
+    async fn refused(&self, refusal: Refusal, bound: Bound) -> Appended {
+        if bound.fresh {
             self.store.tokens.unbind(&self.draft.caller, &self.draft.client_msg_id).await;
         }
         Appended::Refused(refusal)
     }
 
-    /// Whether the caller may send this, and whether the id was bound for it; `None` if its token is not the current one.
-    async fn allowed(&self, admit: Admit) -> Result<Option<(bool, Allowed)>, StoreError> {
+    /// Whether the caller may send this, and since when the id is bound for it; `None` if its token is not the current one.
+    async fn allowed(&self, admit: Admit) -> Result<Option<(Bound, Allowed)>, StoreError> {
         let Self { store, draft, .. } = self;
         let admitted = store.tokens.admit(&draft.caller, &draft.client_msg_id, &draft.conversation);
         let (admitted, destination) = try_join(admitted, store.places.destination(draft)).await?;
         let ruled = admit(&destination).map_err(Refusal::from);
-        let (fresh, ruled) = match admitted {
+        let (bound, ruled) = match admitted {
             Admitted::NotCurrent => return Ok(None),
-            Admitted::Elsewhere => (false, Err(Code::DuplicateMessage.into())),
-            Admitted::Limited(refusal) => (false, ruled.and(Err(refusal))),
-            Admitted::Yes { fresh } => (fresh, ruled),
+            Admitted::Elsewhere => (Bound::default(), Err(Code::DuplicateMessage.into())),
+            Admitted::Limited(refusal) => (Bound::default(), ruled.and(Err(refusal))),
+            Admitted::Yes(bound) => (bound, ruled),
         };
-        Ok(Some((fresh, ruled.map_or_else(Allowed::Repeat, |()| Allowed::All))))
+        Ok(Some((bound, ruled.map_or_else(Allowed::Repeat, |()| Allowed::All))))
     }
 
     /// The seqs at which the id was tried here, with head and floor if they are wanted; and whether it is stored in another
@@ -321,12 +321,13 @@ impl Attempt {
         }
     }
 
-    async fn ended(&self, outcome: SendOutcome, fresh: bool) -> Result<Appended, StoreError> {
+    async fn ended(&self, outcome: SendOutcome, bound: Bound) -> Result<Appended, StoreError> {
         let sequencer = &self.store.sequencer;
         match outcome {
             SendOutcome::Stored { seq, send_at_ms } if self.part.is_new() => {
                 sequencer.sent(&self.conversation);
-                Ok(Appended::New(Arc::new(self.message(seq, send_at_ms))))
+                let message = Arc::new(self.message(seq, send_at_ms));
+                Ok(Appended::New { message, slots_left: bound.slots_left })
             }
             SendOutcome::Stored { seq, .. } => {
                 let Draft { caller, conversation, .. } = &self.draft;
@@ -344,7 +345,7 @@ impl Attempt {
             SendOutcome::OtherBody => Ok(Appended::OtherBody),
             SendOutcome::Limited(retry_after_ms) => {
                 let limit = SendLimit::Conversation;
-                Ok(self.refused(Refusal::Limit { limit, retry_after_ms }, fresh).await)
+                Ok(self.refused(Refusal::Limit { limit, retry_after_ms }, bound).await)
             }
             SendOutcome::TryAgain => {
                 sequencer.settle_soon(&self.conversation);

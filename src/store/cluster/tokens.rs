@@ -13,17 +13,23 @@ use crate::store::{Quota, Sessions, StoreError};
 
 /// What [`Tokens::admit`] found.
 pub(super) enum Admitted {
-    /// The token is the current one, and the id belongs to this conversation: since now, or since an earlier attempt.
-    Yes {
-        /// Whether it is bound since now.
-        fresh: bool,
-    },
+    /// The token is the current one, and the id belongs to this conversation.
+    Yes(Bound),
     /// The token is not the current one.
     NotCurrent,
     /// The id is being sent to another conversation.
     Elsewhere,
     /// The user sends too much, so the id is not bound.
     Limited(Refusal),
+}
+
+/// Since when an id belongs to a conversation.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Bound {
+    /// Whether since now, and not since an earlier attempt.
+    pub(super) fresh: bool,
+    /// How many messages the user's limit has left, if it counted this one now.
+    pub(super) slots_left: Option<u32>,
 }
 
 /// Sessions with their copy.
@@ -68,7 +74,11 @@ impl Tokens {
                 let retry_after_ms = words.get(3).and_then(|wait| wait.parse().ok()).unwrap_or(0);
                 Admitted::Limited(Refusal::Limit { limit: SendLimit::User, retry_after_ms })
             }
-            bound => Admitted::Yes { fresh: bound == Some("bound") },
+            Some("bound") => {
+                let slots_left = words.get(3).and_then(|left| left.parse().ok());
+                Admitted::Yes(Bound { fresh: true, slots_left })
+            }
+            _ => Admitted::Yes(Bound::default()),
         })
     }
 

@@ -23,7 +23,7 @@ impl Messages for Embedded {
         let core = Arc::clone(&self.core);
         let limited = Arc::clone(&self.core);
         let hook = move |appended: &Appended| {
-            if let Appended::New(message) = appended {
+            if let Appended::New { message, .. } = appended {
                 core.recent.push(message);
                 committed(&Stored { message: Arc::clone(message), logged: Vec::new() });
             }
@@ -99,9 +99,10 @@ fn append(tx: &mut Tx<'_>, draft: &Draft, admit: Admit, limits: &SendLimits) -> 
     if let Err(code) = admit(&destination) {
         return Ok(Appended::Refused(code.into()));
     }
-    if let Err(refusal) = limits.take(draft) {
-        return Ok(Appended::Refused(refusal));
-    }
+    let slots_left = match limits.take(draft) {
+        Ok(left) => left,
+        Err(refusal) => return Ok(Appended::Refused(refusal)),
+    };
     let message = next_message(tx, draft)?;
     let mut view = match view {
         Some(row) => rows::decode::<ConversationRow>(&row)?.into_conversation(draft.conversation.clone())?,
@@ -112,7 +113,7 @@ fn append(tx: &mut Tx<'_>, draft: &Draft, admit: Admit, limits: &SendLimits) -> 
     let id_row =
         MessageIdRow { conversation: draft.conversation.to_string(), seq: message.seq, fingerprint: draft.fingerprint };
     tx.put(id_key, &id_row)?;
-    Ok(Appended::New(Arc::new(message)))
+    Ok(Appended::New { message: Arc::new(message), slots_left })
 }
 
 /// Whether the caller's token is the current one of its platform.

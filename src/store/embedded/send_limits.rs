@@ -17,18 +17,21 @@ impl SendLimits {
         }
     }
 
-    /// Takes a slot of the sender and one of the conversation, or none of either.
-    pub(super) fn take(&self, draft: &Draft) -> Result<(), Refusal> {
+    /// Takes a slot of the sender and one of the conversation, or none of either. Answers how many the sender has left, if they
+    /// are counted.
+    pub(super) fn take(&self, draft: &Draft) -> Result<Option<u32>, Refusal> {
         let (sender, now_ms) = (&draft.caller.user, draft.now_ms);
         let refused = |limit| move |retry_after_ms| Refusal::Limit { limit, retry_after_ms };
-        if let Some(users) = &self.users {
-            users.take(sender.clone(), now_ms).map_err(refused(SendLimit::User))?;
-        }
-        let Some(conversations) = &self.conversations else { return Ok(()) };
+        let left = match &self.users {
+            Some(users) => Some(users.take(sender.clone(), now_ms).map_err(refused(SendLimit::User))?),
+            None => None,
+        };
+        let Some(conversations) = &self.conversations else { return Ok(left) };
         let taken = conversations.take(draft.conversation.clone(), now_ms);
         if let (Err(_), Some(users)) = (&taken, &self.users) {
             users.give_back(sender);
         }
-        taken.map_err(refused(SendLimit::Conversation))
+        taken.map_err(refused(SendLimit::Conversation))?;
+        Ok(left)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nexo::clock::{Clock, ManualClock};
 use nexo::config::ClusterStore;
-use nexo::domain::{Conversations, GroupLimits, Groups, History, Outgoing, Pull, Sending, Target};
+use nexo::domain::{Conversations, GroupLimits, Groups, History, Outgoing, Pull, SendSettings, Sending, Target};
 use nexo::error::Result;
 use nexo::model::{Caller, CloseReason, GroupFields, GroupId, Message, PushId, UserId};
 use nexo::push::{Attach, Attached, Bus, ClusterBus, Connection, Frame, Hub, Limits, Taken};
@@ -80,8 +80,9 @@ impl House {
     pub(super) fn over(stores: Stores, bus: Arc<dyn Bus>, clock: Arc<ManualClock>, metrics: Arc<Metrics>) -> House {
         let any_clock: Arc<dyn Clock> = clock.clone();
         let group_limits = GroupLimits { member_ids: 1_000, members: 100_000 };
+        let settings = SendSettings { content_bytes: 16_384, quotas: Quotas::default() };
         House {
-            sending: Sending::new(stores.messages.clone(), bus.clone(), any_clock.clone(), metrics.clone(), 16_384),
+            sending: Sending::new(stores.messages.clone(), bus.clone(), any_clock.clone(), metrics.clone(), settings),
             history: History::new(&stores),
             groups: Groups::new(&stores, bus.clone(), any_clock, group_limits),
             conversations: Conversations::new(stores.conversations.clone(), bus.clone()),
@@ -123,7 +124,7 @@ impl House {
     async fn send(&self, sender: &Caller, target: Target, words: &str) -> Result<Arc<Message>> {
         let content = serde_json::json!({ "text": words }).to_string().into();
         let outgoing = Outgoing { client_msg_id: unique("m"), target, msg_type: 1, content };
-        self.sending.send(sender, outgoing).await
+        self.sending.send(sender, outgoing).await.map(|sent| sent.message)
     }
 
     /// The seqs that a user may see from `begin` on, page by page, and its max_seq at the last page.

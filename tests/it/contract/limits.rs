@@ -104,6 +104,21 @@ contract! {
         assert_eq!(seq(&store, &ann, &pair).await, 4, "no seq was burnt");
     }
 
+    async fn a_user_hears_how_many_slots_are_left_unless_nothing_was_counted(store: Store) {
+        let (ann, bob, pair, notes) = two(&store).await;
+        let left = |appended: Appended| match appended {
+            Appended::New { slots_left, .. } => slots_left,
+            other => panic!("not new: {other:?}"),
+        };
+        let store = store.limited(Quotas { conversation_sends: quota(2), ..of_users(3) }).await;
+        assert_eq!(left(append(&store, &draft(&ann, &pair, "first")).await), Some(2));
+        assert_eq!(left(append(&store, &draft(&ann, &pair, "second")).await), Some(1));
+        assert_limited(&append(&store, &draft(&ann, &pair, "refused")).await, SendLimit::Conversation);
+        assert_eq!(left(append(&store, &draft(&ann, &notes, "third")).await), Some(0));
+        let store = store.limited(of_conversations(9)).await;
+        assert_eq!(left(append(&store, &draft(&bob, &pair, "not counted")).await), None);
+    }
+
     async fn what_is_refused_takes_no_slot_of_the_user(store: Store) {
         let (ann, _, pair, notes) = two(&store).await;
         let store = store.limited(Quotas { conversation_sends: quota(1), ..of_users(2) }).await;
@@ -144,7 +159,7 @@ contract! {
             let refused = eventually("a refusal", async || Some(send().await).filter(|sent| matches!(sent, Appended::Refused(_))));
             let Appended::Refused(Refusal::Limit { retry_after_ms, .. }) = refused.await else { panic!("no limit") };
             assert!((1..=300).contains(&retry_after_ms), "{retry_after_ms}");
-            eventually("a slot", async || matches!(send().await, Appended::New(_)).then_some(())).await;
+            eventually("a slot", async || matches!(send().await, Appended::New { .. }).then_some(())).await;
         }
     }
 

@@ -25,7 +25,7 @@ fn refuse(_: &Destination) -> Result<(), Code> {
 #[track_caller]
 pub(super) fn message(appended: Appended) -> Arc<Message> {
     match appended {
-        Appended::New(message) | Appended::Repeat(message) => message,
+        Appended::New { message, .. } | Appended::Repeat(message) => message,
         other => panic!("not stored: {other:?}"),
     }
 }
@@ -120,7 +120,7 @@ contract! {
         let heard = Heard::default();
         let first_draft = draft(&ann, &pair, "once");
         let first = store.messages.append(first_draft.clone(), admit, heard.hook()).await.expect("answered");
-        let Appended::New(first) = first else { panic!("not new: {first:?}") };
+        let Appended::New { message: first, .. } = first else { panic!("not new: {first:?}") };
         append(&store, &draft(&bob, &pair, "meanwhile")).await;
         let later = Draft { now_ms: 9_999, ..first_draft };
         for admission in [admit, refuse] {
@@ -174,7 +174,7 @@ contract! {
             let twin = draft(&ann, &pair, "twin");
             let sends = (0..16).map(|_| store.messages.append(twin.clone(), admit, heard.hook()));
             let answers: Vec<Appended> = join_all(sends).await.into_iter().map(|answer| answer.expect("answered")).collect();
-            let new = answers.iter().filter(|answer| matches!(answer, Appended::New(_))).count();
+            let new = answers.iter().filter(|answer| matches!(answer, Appended::New { .. })).count();
             assert_eq!(new, 1, "{answers:?}");
             assert!(answers.into_iter().all(|answer| message(answer).seq == round));
         }
@@ -201,7 +201,7 @@ contract! {
         let sends = (0..90).map(async |n| {
             let (sender, admission) = (if n % 2 == 0 { &ann } else { &bob }, if n % 3 == 0 { refuse } else { admit });
             let answer = store.messages.append(draft(sender, &pair, "mixed"), admission, nobody()).await.expect("answered");
-            matches!(answer, Appended::New(_))
+            matches!(answer, Appended::New { .. })
         });
         let stored = join_all(sends).await.into_iter().filter(|&stored| stored).count();
         assert_eq!(stored, 60);

@@ -40,7 +40,10 @@ e2e! {
         let call = ann.client.call(Method::GET, "/user/info").header("origin", ORIGIN).send().await;
         call.ok();
         assert_eq!(call.header("access-control-allow-origin"), ORIGIN);
-        assert!(call.header("access-control-expose-headers").contains("x-next-cursor"), "{call:?}");
+        let exposed: Vec<&str> = call.header("access-control-expose-headers").split(',').collect();
+        for header in ["x-next-cursor", "x-request-id", "retry-after", "ratelimit", "ratelimit-policy"] {
+            assert!(exposed.contains(&header), "{header} is not in {exposed:?}");
+        }
         handshake(&ann, ORIGIN).await.unwrap_or_else(|refusal| panic!("{refusal:?}"));
         assert_refused(handshake(&ann, "https://other.example").await);
         let other = ann.client.call(Method::GET, "/user/info").header("origin", "https://other.example").send().await;

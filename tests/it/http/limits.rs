@@ -20,6 +20,20 @@ fn assert_too_many(reply: &Reply) {
     assert!((1..=60).contains(&seconds), "{seconds}");
 }
 
+/// That the headers say which limit refused, what it allows, and for how long it is used up.
+#[track_caller]
+fn assert_told(reply: &Reply, limit: &str, allows: &str) {
+    assert_eq!(reply.header("ratelimit-policy"), format!("\"{limit}\";{allows}"), "{reply:?}");
+    let expected = format!("\"{limit}\";r=0;t={}", reply.header("retry-after"));
+    assert_eq!(reply.header("ratelimit"), expected, "{reply:?}");
+}
+
+/// That a refused frame says when to try again.
+#[track_caller]
+fn assert_told_when(answer: &Value) {
+    assert!((1..=60_000).contains(&int(answer, "retry_after_ms")), "{answer}");
+}
+
 /// Sends until one is refused; answers that with how many were not.
 async fn sends_until_refused(mut send: impl AsyncFnMut() -> Reply) -> (Reply, u64) {
     let mut sent = 0;
@@ -58,7 +72,9 @@ e2e! {
         for _ in 0..3 {
             visitor.post("/auth/login", login(&ann.id, "wrong password")).await.refused(2008);
         }
-        assert_too_many(&visitor.post("/auth/login", login(&ann.id, "wrong password")).await);
+        let refused = visitor.post("/auth/login", login(&ann.id, "wrong password")).await;
+        assert_too_many(&refused);
+        assert_told(&refused, "login_failures", "q=3;w=60");
         visitor.post("/auth/login", login(&bob.id, "wrong password")).await.refused(2008);
         bob.on(5).await.get("/user/info").await.ok();
         ann.get("/user/info").await.ok();
@@ -75,15 +91,39 @@ e2e! {
         })
         .await;
         let sent = assert_limited(&refused, begun);
+        assert_told(&refused.0, "user_sends", "q=3;w=3");
         bob.send(&ann, "I am not limited").await;
         let mut socket = ann.socket().await;
         eventually("a refusal over the WebSocket", async || {
             let answer = socket.ask("send", ann.draft(&ann, "a note")).await;
-            (answer["code"] == 1006).then_some(())
+            (answer["code"] == 1006).then(|| assert_told_when(&answer))
         })
         .await;
         ann.get("/user/info").await.ok();
         assert_eq!(goes_through(&ann, &ann.draft(&bob, "hello at last")).await["seq"], sent + 2);
+    }
+
+    with(limits.enabled = "true", limits.user_sends_burst = "5", limits.user_sends_per_second = "1")
+    async fn whoever_sends_hears_how_many_messages_are_left(world: World) {
+        let [ann, bob] = world.people().await;
+        let first = ann.draft(&bob, "first");
+        let begun = Instant::now();
+        for sent in 1..=4 {
+            let reply = match sent {
+                1 => ann.post("/msg/send", first.clone()).await,
+                _ => ann.post("/msg/send", ann.draft(&bob, "hello")).await,
+            };
+            reply.ok();
+            assert_eq!(reply.header("ratelimit-policy"), "\"user_sends\";q=5;w=5");
+            let told: Vec<&str> = reply.header("ratelimit").split(';').collect();
+            let left: u64 = told[1].trim_start_matches("r=").parse().unwrap_or_else(|_| panic!("{reply:?}"));
+            let most = (5 - sent + begun.elapsed().as_secs() + 1).min(4);
+            assert!((5 - sent..=most).contains(&left), "{left} left after {sent}");
+            assert_eq!((told[0], told[2]), ("\"user_sends\"", "t=1"));
+        }
+        let repeat = ann.post("/msg/send", first).await;
+        repeat.ok();
+        assert_eq!(repeat.header("ratelimit"), "", "a repeat is not counted");
     }
 
     with(limits.enabled = "true", limits.conversation_sends_burst = "3", limits.conversation_sends_per_second = "1")
@@ -99,13 +139,14 @@ e2e! {
         })
         .await;
         let mut sent = assert_limited(&refused, begun) + 1;
+        assert_told(&refused.0, "conversation_sends", "q=3;w=3");
         assert_eq!(ann.post("/msg/send", first).await.ok()["seq"], 1, "a repeat is answered");
         ann.send(&bob, "elsewhere").await;
         let mut socket = cho.socket().await;
         eventually("a refusal over the WebSocket", async || {
             let answer = socket.ask("send", cho.draft_group(&group, "me too")).await;
             sent += u64::from(answer["code"] == 0);
-            (answer["code"] == 1006).then_some(())
+            (answer["code"] == 1006).then(|| assert_told_when(&answer))
         })
         .await;
         assert_eq!(goes_through(&cho, &cho.draft_group(&group, "at last")).await["seq"], sent + 1);
@@ -124,6 +165,7 @@ e2e! {
         })
         .await;
         assert_too_many(&refused);
+        assert_told(&refused, "address", "q=6;w=6");
         ann.send(&bob, "messages go on").await;
         eventually("the end of the limit", async || (register().await.code() == 0).then_some(())).await;
     }

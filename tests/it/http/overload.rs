@@ -62,7 +62,9 @@ e2e! {
             answers
         };
         let answers: Vec<Value> = join_all(sockets.into_iter().map(say)).await.concat();
-        let refused = answers.iter().filter(|answer| answer["code"] == 1002).count();
+        let refused: Vec<&Value> = answers.iter().filter(|answer| answer["code"] == 1002).collect();
+        assert!(refused.iter().all(|answer| answer["retry_after_ms"] == 1_000), "{refused:?}");
+        let refused = refused.len();
         let acked = answers.iter().filter(|answer| answer["code"] == 0).count();
         assert!(refused > 0 && acked > 0 && refused + acked == answers.len(), "{refused} refused, {acked} acked");
         assert_eq!(bob.pull(&pair(&ann, &bob)).await.len(), acked);

@@ -150,7 +150,7 @@ impl Messages for Logging {
         let _turn = self.turn.lock().await;
         let origin = draft.caller.platform;
         let appended = self.messages.append(draft, admit, Box::new(|_| {})).await?;
-        if let Appended::New(message) = &appended {
+        if let Appended::New { message, .. } = &appended {
             let users = self.recipients(message, origin).await?;
             let size = message.content.len();
             let logged = self.logs.append_message(&users, &message.conversation, message.seq, size).await;
