@@ -21,8 +21,8 @@ use crate::admission::Admission;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::{
-    Auth, AuthSettings, Conversations, GroupLimits, Groups, History, Keys, Live, Passwords, SendSettings, Sending, Signer,
-    TokenSettings, Users,
+    Auth, AuthSettings, Conversations, GroupLimits, Groups, Handshakes, History, Keys, Live, Passwords, SendSettings,
+    Sending, Signer, TokenSettings, Users,
 };
 use crate::http::{self, BodyLimits, Listener, Readiness, ServeLimits, Services};
 use crate::lifecycle;
@@ -183,6 +183,8 @@ impl Base {
         let messages = Arc::clone(&stores.messages);
         let settings = SendSettings { content_bytes: config.limits.content_bytes, quotas: quotas::of_store(&config.limits) };
         let sending = Arc::new(Sending::new(messages, bus.clone(), clock.clone(), metrics.clone(), settings));
+        let [of_address, of_node] = quotas::of_handshakes(&config.limits);
+        let handshakes = Arc::new(Handshakes::new(of_address, of_node, clock.clone(), metrics.clone()));
         let history = Arc::new(History::new(stores));
         let conversations = Arc::new(Conversations::new(Arc::clone(&stores.conversations), bus.clone()));
         let admission = Arc::new(Admission::new(config.server.max_calls, metrics.clone()));
@@ -216,6 +218,7 @@ impl Base {
             readiness: Arc::clone(readiness),
             metrics: metrics.clone(),
             admission,
+            handshakes,
             proxies: Arc::new(config.server.trusted_proxies.clone()),
             origins,
             body: BodyLimits { bytes: config.server.body_limit_bytes, time },

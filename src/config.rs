@@ -232,6 +232,13 @@ sections! {
         /// Messages that one conversation may take each second, in the long run. Nobody reads along with more than a few; this is
         /// a thousand people who write one every two seconds.
         conversation_sends_per_second: u32 = 500,
+        /// WebSocket handshakes that one address may make at once: offices share an address, and all of one come back together.
+        handshakes_burst: u32 = 2_000,
+        /// WebSocket handshakes that one address may make each second, in the long run.
+        handshakes_per_second: u32 = 500,
+        /// WebSocket handshakes that this node takes each second, of all addresses, so that a crowd that comes back at once slows
+        /// nobody who is here. Further ones are answered 1002 with 503 at once, and when to try again.
+        node_handshakes_per_second: u32 = 3_000,
         /// The largest content of a message, in bytes.
         content_bytes: usize = 16_384,
         /// The most members that a group may be created with.

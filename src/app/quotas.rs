@@ -26,3 +26,10 @@ pub(super) fn of_store(limits: &Limits) -> Quotas {
 pub(super) fn of_address(limits: &Limits) -> Option<Quota> {
     quota(limits, limits.auth_burst, (limits.auth_per_second, SECOND_MS))
 }
+
+/// WebSocket handshakes of one address, and of all together: a second's worth at once.
+pub(super) fn of_handshakes(limits: &Limits) -> [Option<Quota>; 2] {
+    let address = quota(limits, limits.handshakes_burst, (limits.handshakes_per_second, SECOND_MS));
+    let node = limits.node_handshakes_per_second;
+    [address, quota(limits, node, (node, SECOND_MS))]
+}

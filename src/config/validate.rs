@@ -41,7 +41,7 @@ impl Config {
     }
 
     /// The settings that make no sense at zero or below, and whether they are.
-    fn positive(&self) -> [(&'static str, bool); 22] {
+    fn positive(&self) -> [(&'static str, bool); 25] {
         let Self { server, auth, limits, ws, .. } = self;
         [
             ("server.max_connections", server.max_connections == 0),
@@ -58,6 +58,9 @@ impl Config {
             ("limits.user_sends_per_second", limits.user_sends_per_second == 0),
             ("limits.conversation_sends_burst", limits.conversation_sends_burst == 0),
             ("limits.conversation_sends_per_second", limits.conversation_sends_per_second == 0),
+            ("limits.handshakes_burst", limits.handshakes_burst == 0),
+            ("limits.handshakes_per_second", limits.handshakes_per_second == 0),
+            ("limits.node_handshakes_per_second", limits.node_handshakes_per_second == 0),
             ("limits.content_bytes", limits.content_bytes == 0),
             ("limits.member_ids", limits.member_ids == 0),
             ("limits.group_members", limits.group_members == 0),

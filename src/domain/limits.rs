@@ -13,17 +13,30 @@ pub(super) fn standing(limit: &'static str, quota: Quota, left: u32, more_in_ms:
 }
 
 /// A limit on each address.
-pub(super) struct AddressLimit(RateLimiter<IpAddr>);
+pub(super) struct AddressLimit {
+    quota: Quota,
+    addresses: RateLimiter<IpAddr>,
+}
 
 impl AddressLimit {
     /// Nobody has called yet.
     pub(super) fn new(quota: Quota) -> Self {
-        Self(RateLimiter::new(quota))
+        Self { quota, addresses: RateLimiter::new(quota) }
+    }
+
+    /// What is allowed.
+    pub(super) fn quota(&self) -> Quota {
+        self.quota
     }
 
     /// Takes one of the address's slots; `Err` says in how many milliseconds there will be one.
     pub(super) fn take(&self, address: IpAddr, now_ms: i64) -> Result<(), i64> {
-        self.0.take(network(address), now_ms).map(drop)
+        self.addresses.take(network(address), now_ms).map(drop)
+    }
+
+    /// Gives a slot back.
+    pub(super) fn give_back(&self, address: IpAddr) {
+        self.addresses.give_back(&network(address));
     }
 }
 
@@ -59,5 +72,7 @@ mod tests {
         take("2001:db8:0:1::1").expect("another network");
         take("10.0.0.1").expect("free");
         take("::ffff:10.0.0.1").expect_err("the same address");
+        limit.give_back("10.0.0.1".parse().expect("an address"));
+        take("10.0.0.1").expect("free again");
     }
 }

@@ -11,9 +11,11 @@ use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 
+use super::extract::client;
 use super::reply::NEXT_CURSOR;
 use crate::admission::{Admission, Place};
-use crate::config::Origins;
+use crate::config::{Origins, Proxies};
+use crate::domain::Handshakes;
 use crate::error::{Code, Error, RATE_LIMIT_HEADERS};
 use crate::telemetry::Metrics;
 
@@ -59,6 +61,22 @@ pub(super) async fn admit(State(admission): State<Arc<Admission>>, mut request: 
             drop(place);
             response
         }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Who may begin a handshake.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) handshakes: Arc<Handshakes>,
+    pub(super) proxies: Arc<Proxies>,
+}
+
+/// Lets a handshake in, or refuses it before anything of it is looked at.
+pub(super) async fn handshake(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match client(&parts, &gate.proxies).and_then(|address| gate.handshakes.admit(address)) {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(refusal) => refusal.into_response(),
     }
 }

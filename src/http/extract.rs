@@ -75,12 +75,17 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let peer = parts.extensions.get::<Peer>().ok_or_else(|| Error::internal("the request has no address"))?;
-        let lines: Vec<&str> =
-            parts.headers.get_all("x-forwarded-for").into_iter().filter_map(|line| line.to_str().ok()).collect();
-        let hops = lines.iter().flat_map(|line| line.split(','));
-        Ok(Self(Arc::<Proxies>::from_ref(state).client(peer.0.ip(), hops)))
+        client(parts, &Arc::<Proxies>::from_ref(state)).map(Self)
     }
+}
+
+/// The address that a request came from.
+pub(super) fn client(parts: &Parts, proxies: &Proxies) -> Result<IpAddr> {
+    let peer = parts.extensions.get::<Peer>().ok_or_else(|| Error::internal("the request has no address"))?;
+    let lines: Vec<&str> =
+        parts.headers.get_all("x-forwarded-for").into_iter().filter_map(|line| line.to_str().ok()).collect();
+    let hops = lines.iter().flat_map(|line| line.split(','));
+    Ok(proxies.client(peer.0.ip(), hops))
 }
 
 /// A JSON body, bounded in bytes and in time.

@@ -53,6 +53,7 @@ pub struct Services {
     pub readiness: Arc<Readiness>,
     pub metrics: Arc<Metrics>,
     pub admission: Arc<Admission>,
+    pub handshakes: Arc<domain::Handshakes>,
     pub proxies: Arc<Proxies>,
     pub origins: Arc<Origins>,
     pub body: BodyLimits,
@@ -66,6 +67,7 @@ struct Shared(Arc<Services>);
 pub fn router(services: Services) -> Router {
     let (metrics, admission) = (Arc::clone(&services.metrics), Arc::clone(&services.admission));
     let cors = edge::cors(&services.origins);
+    let gate = edge::Gate { handshakes: Arc::clone(&services.handshakes), proxies: Arc::clone(&services.proxies) };
     let router = Router::new()
         .route("/auth/register", post(auth::register))
         .route("/auth/login", post(auth::login))
@@ -94,7 +96,7 @@ pub fn router(services: Services) -> Router {
         .route("/conversation/mark_read", post(conversations::mark_read))
         .route("/conversation/max_read_seq", get(conversations::max_read_seq))
         .route("/conversation/unread_count", get(conversations::unread_count))
-        .route("/ws", get(ws::upgrade))
+        .route("/ws", get(ws::upgrade).layer(axum::middleware::from_fn_with_state(gate, edge::handshake)))
         // What follows is answered always.
         .route_layer(axum::middleware::from_fn_with_state(admission, edge::admit))
         .route("/health", get(operations::health))

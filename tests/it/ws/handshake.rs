@@ -127,6 +127,47 @@ e2e! {
         }
     }
 
+    with(
+        limits.enabled = "true",
+        limits.handshakes_burst = "3",
+        limits.handshakes_per_second = "1",
+        server.trusted_proxies = "127.0.0.1",
+    )
+    async fn too_many_handshakes_of_one_address_are_429_before_their_token_is_looked_at(world: World) {
+        let [ann] = world.people().await;
+        let storm = &[("x-forwarded-for", "1.2.3.4")];
+        let refused = eventually("a refusal of the limit", async || {
+            let reply = refusal(&ann, "token=nonsense", storm).await;
+            (reply.status != 401).then_some(reply)
+        })
+        .await;
+        refused.refused_with(429, 1006);
+        assert_eq!(refused.header("ratelimit-policy"), "\"handshakes\";q=3;w=3");
+        assert_eq!((refused.header("ratelimit"), refused.header("retry-after")), ("\"handshakes\";r=0;t=1", "1"));
+        assert!(world.metrics().await.contains("nexo_limited_total{limit=\"handshakes\"}"));
+        let query = format!("token={}", ann.token);
+        open(&ann, &query, &[("x-forwarded-for", "5.6.7.8")]).await;
+        let again = async || ann.client.connect(&query, storm).await.ok();
+        eventually("the end of the limit", again).await;
+    }
+
+    with(limits.enabled = "true", limits.node_handshakes_per_second = "2")
+    async fn too_many_handshakes_of_all_are_503_before_their_token_is_looked_at(world: World) {
+        let [ann, bob] = world.people().await;
+        let refused = eventually("a refusal of the limit", async || {
+            let reply = refusal(&ann, "token=nonsense", &[]).await;
+            (reply.status != 401).then_some(reply)
+        })
+        .await;
+        refused.refused_with(503, 1002);
+        let seconds: u64 = refused.header("retry-after").parse().expect("a Retry-After in seconds");
+        assert!((1..=6).contains(&seconds), "{seconds}");
+        assert!(world.metrics().await.contains("nexo_limited_total{limit=\"node_handshakes\"}"));
+        ann.send(&bob, "who is here is served").await;
+        let query = format!("token={}", ann.token);
+        eventually("the end of the limit", async || ann.client.connect(&query, &[]).await.ok()).await;
+    }
+
     async fn several_sockets_may_share_one_token(world: World) {
         let [ann, bob] = world.people().await;
         let mut sockets = [ann.socket().await, ann.socket().await, ann.socket_v1().await];
