@@ -1,5 +1,6 @@
 //! Faults of the real thing: killed, out of room, damaged, flooded; what was promised is looked at afterwards.
 
+mod away;
 mod cluster;
 mod crowd;
 mod damage;
@@ -10,8 +11,10 @@ mod logins;
 mod refusals;
 mod rolling;
 mod stop;
+mod storms;
 
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Runs a test that starts its own servers.
@@ -26,4 +29,14 @@ fn run_for(limit: Duration, test: impl Future<Output = ()>) {
         let whole = tokio::time::timeout(limit, test).await;
         assert!(whole.is_ok(), "the test was not over within {limit:?}");
     });
+}
+
+/// Runs one that wants the machine for itself, one at a time, if they are asked for.
+fn run_alone(test: impl Future<Output = ()>) {
+    static TURN: Mutex<()> = Mutex::new(());
+    if std::env::var_os("NEXO_TEST_FAULTS").is_none() {
+        return;
+    }
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    run_for(Duration::from_secs(600), test);
 }

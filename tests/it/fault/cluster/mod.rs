@@ -15,16 +15,4 @@ mod scene;
 mod slots;
 mod talk;
 
-use std::future::Future;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-/// Runs one fault at a time, if they are asked for.
-fn run(test: impl Future<Output = ()>) {
-    static TURN: Mutex<()> = Mutex::new(());
-    if std::env::var_os("NEXO_TEST_FAULTS").is_none() {
-        return;
-    }
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    super::run_for(Duration::from_secs(600), test);
-}
+use super::run_alone as run;
