@@ -10,6 +10,7 @@ mod full_disk;
 mod group_roles;
 mod groups;
 mod hostile;
+mod keys;
 mod limits;
 mod messages;
 mod overload;
