@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
-use prometheus::IntGauge;
+use prometheus::{IntCounter, IntGauge};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result};
@@ -14,7 +14,8 @@ use crate::telemetry::Metrics;
 /// Room for calls.
 pub struct Admission {
     room: Arc<Semaphore>,
-    metrics: Arc<Metrics>,
+    in_flight: IntGauge,
+    refused: IntCounter,
 }
 
 /// A call that is being worked on, until it is dropped.
@@ -25,17 +26,27 @@ pub struct Entered {
 
 impl Admission {
     /// Room for so many calls.
-    pub fn new(calls: usize, metrics: Arc<Metrics>) -> Self {
-        Self { room: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))), metrics }
+    pub fn new(calls: usize, metrics: &Metrics) -> Self {
+        let (in_flight, refused) = (metrics.calls_in_flight.clone(), metrics.limited.with_label_values(&["calls"]));
+        Self { room: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))), in_flight, refused }
+    }
+
+    /// The refusal that a call would get now, if there is no room.
+    pub fn full(&self) -> Option<Error> {
+        (self.room.available_permits() == 0).then(|| self.refuse())
+    }
+
+    fn refuse(&self) -> Error {
+        self.refused.inc();
+        Error::overloaded()
     }
 
     /// Lets one more call in: 1002 with 503 if there is no room.
     pub fn enter(&self) -> Result<Entered> {
         let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
-            self.metrics.limited.with_label_values(&["calls"]).inc();
-            return Err(Error::overloaded());
+            return Err(self.refuse());
         };
-        let in_flight = self.metrics.calls_in_flight.clone();
+        let in_flight = self.in_flight.clone();
         in_flight.inc();
         Ok(Entered { _permit: permit, in_flight })
     }
@@ -86,10 +97,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_too_many_is_refused_and_one_that_waits_for_its_body_keeps_nobody_out() {
-        let metrics = Arc::new(Metrics::new().expect("metrics"));
-        let admission = Arc::new(Admission::new(1, Arc::clone(&metrics)));
+        let metrics = Metrics::new().expect("metrics");
+        let admission = Arc::new(Admission::new(1, &metrics));
         let place = Place::take(Arc::clone(&admission)).expect("room");
         let refusal = admission.enter().err().expect("no room");
+        assert!(admission.full().is_some());
         assert_eq!((refusal.code(), refusal.status().as_u16()), (Code::Internal, 503));
         assert_eq!(metrics.calls_in_flight.get(), 1);
         assert!(place.meanwhile(async { admission.enter().is_err() }).await.expect("a place that was kept"));
@@ -100,6 +112,7 @@ mod tests {
         assert!(place.meanwhile(slow).await.is_err(), "the other one is still there");
         assert_eq!(metrics.calls_in_flight.get(), 0);
         drop(place);
+        assert!(admission.full().is_none());
         admission.enter().expect("room");
     }
 }

@@ -5,6 +5,7 @@ mod healthcheck;
 mod migrate;
 mod quotas;
 mod secret;
+mod tracer;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -24,14 +25,15 @@ use crate::domain::{
     Auth, AuthSettings, Conversations, GroupLimits, Groups, Handshakes, History, Keys, Live, Passwords, SendSettings,
     Sending, Signer, TokenSettings, Users,
 };
-use crate::http::{self, BodyLimits, Listener, Readiness, ServeLimits, Services};
+use crate::http::{self, BodyLimits, Listener, Readiness, ServeLimits, Services, Tls, openapi};
 use crate::lifecycle;
 use crate::model::CloseReason;
 use crate::push::{self, Bus, Sweeper};
 use crate::store::Stores;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 use crate::ws::Sockets;
 use engine::{Engine, PushPath};
+use tracer::Tracer;
 
 /// A frame may be this much larger than a body: its id, its op, its braces.
 const FRAME_EXTRA_BYTES: usize = 4_096;
@@ -69,6 +71,7 @@ struct Server {
     push: PushPath,
     readiness: Arc<Readiness>,
     engine: Engine,
+    tracer: Tracer,
     /// Cancelled when a task has ended that the server cannot do without.
     vital: CancellationToken,
     /// Cancelled when nothing new is accepted.
@@ -81,31 +84,41 @@ impl Server {
     async fn start(config: &Config) -> Result<Self, Failure> {
         let metrics = Arc::new(Metrics::new().map_err(Failure::of)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        // Before the store: a start that is refused leaves nothing behind.
+        let tls = tls(config)?;
         let (engine, stores) = Engine::open(config, &metrics).await?;
-        let push = engine.start_push(push_limits(config), &stores, (clock.clone(), metrics.clone())).await?;
-        let listener = listen(config).await?;
+        let tracer = Tracer::start(config, engine.node(), &metrics.spans)?;
+        let traces = tracer.traces.clone();
+        let measures = (metrics.clone(), traces.clone());
+        let push = engine.start_push(push_limits(config), &stores, clock.clone(), measures).await?;
+        let listener = listen(config, tls.as_ref()).await?;
         let address = listener.address().map_err(Failure::of)?;
         let (requests, websockets) = (TaskTracker::new(), TaskTracker::new());
         let (stop, readiness) = (CancellationToken::new(), Arc::new(Readiness::default()));
-        let base = Base { stores, bus: Arc::clone(&push.bus), clock: clock.clone(), metrics };
+        metrics.connections_max.set(i64::try_from(config.server.max_connections).unwrap_or(i64::MAX));
+        let base = Base { stores, bus: Arc::clone(&push.bus), clock: clock.clone(), metrics, traces };
         let services = base.services(config, &readiness, (websockets.clone(), stop.clone()))?;
         let sweeper = Sweeper::new(Arc::clone(&push.swept), clock);
         let vital = CancellationToken::new();
         requests.spawn(lifecycle::vital(sweeper.run(stop.clone()), vital.clone()));
-        let listening = listener.run(http::router(services), requests.clone(), stop.clone());
+        let listening = listener.run(http::entrance(services), requests.clone(), stop.clone());
         requests.spawn(lifecycle::vital(listening, vital.clone()));
+        if let Some(tls) = tls {
+            requests.spawn(lifecycle::vital(tls.watch(stop.clone()), vital.clone()));
+        }
         // Not among the requests: it ends after them.
         tokio::spawn(lifecycle::vital(push.ended(), vital.clone()));
-        Ok(Self { address, push, readiness, engine, vital, stop, requests, websockets })
+        Ok(Self { address, push, readiness, engine, tracer, vital, stop, requests, websockets })
     }
 
     /// Says what runs, where, and what to do with it.
     fn announce(&self, config: &Config) {
         let (version, address, (store, sentence)) = (env!("CARGO_PKG_VERSION"), self.address, engine::described(config));
+        let scheme = config.server.scheme();
         let text = format!(
-            "nexo {version} serves on http://{address}\n\
+            "nexo {version} serves on {scheme}://{address}\n\
              {sentence}\n\
-             try it: curl http://{address}/health, then the tour in README.md\n\
+             try it: curl {scheme}://{address}/health, then the tour in README.md\n\
              stop it with Ctrl-C: it finishes what it has begun\n"
         );
         // Nobody may be listening to standard output.
@@ -135,6 +148,7 @@ impl Server {
         }
         self.push.end().await;
         self.engine.end().await;
+        self.tracer.end().await;
         tracing::info!("stopped");
     }
 }
@@ -151,14 +165,20 @@ fn push_limits(Config { ws, limits, .. }: &Config) -> push::Limits {
     }
 }
 
-async fn listen(config: &Config) -> Result<Listener, Failure> {
+fn tls(config: &Config) -> Result<Option<Tls>, Failure> {
+    let server = &config.server;
+    let load = || Tls::load(&server.tls_cert_file, &server.tls_key_file).map_err(Failure);
+    server.speaks_tls().then(load).transpose()
+}
+
+async fn listen(config: &Config, tls: Option<&Tls>) -> Result<Listener, Failure> {
     let address = &config.server.listen;
     let parsed = address.parse().map_err(|error| Failure(format!("server.listen: {address}: {error}")))?;
     let limits = ServeLimits {
         connections: config.server.max_connections,
         header_time: Duration::from_millis(config.server.header_timeout_ms),
     };
-    let bound = Listener::bind(parsed, limits).await;
+    let bound = Listener::bind(parsed, tls, limits).await;
     bound.map_err(|error| Failure(format!("cannot listen on {address}: {error}; give --listen another address")))
 }
 
@@ -168,6 +188,7 @@ struct Base {
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
+    traces: Traces,
 }
 
 impl Base {
@@ -177,7 +198,7 @@ impl Base {
         readiness: &Arc<Readiness>,
         (tracker, stop): (TaskTracker, CancellationToken),
     ) -> Result<Services, Failure> {
-        let Self { stores, bus, clock, metrics } = &self;
+        let Self { stores, bus, clock, metrics, traces } = &self;
         let group_limits = GroupLimits { member_ids: config.limits.member_ids, members: config.limits.group_members };
         let auth = Arc::new(self.auth(config)?);
         let messages = Arc::clone(&stores.messages);
@@ -187,7 +208,7 @@ impl Base {
         let handshakes = Arc::new(Handshakes::new(of_address, of_node, clock.clone(), metrics.clone()));
         let history = Arc::new(History::new(stores));
         let conversations = Arc::new(Conversations::new(Arc::clone(&stores.conversations), bus.clone()));
-        let admission = Arc::new(Admission::new(config.server.max_calls, metrics.clone()));
+        let admission = Arc::new(Admission::new(config.server.max_calls, metrics));
         let origins = Arc::new(config.server.origins.clone());
         let sockets = Sockets {
             auth: auth.clone(),
@@ -197,6 +218,7 @@ impl Base {
             conversations: conversations.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
+            traces: traces.clone(),
             admission: admission.clone(),
             origins: origins.clone(),
             heartbeat_ms: config.ws.heartbeat_ms,
@@ -206,6 +228,7 @@ impl Base {
             stop,
         };
         let time = Duration::from_millis(config.server.body_timeout_ms);
+        let document = || openapi().map_err(|error| Failure(format!("the API document cannot be made: {error}")));
         Ok(Services {
             auth,
             users: Arc::new(Users::new(Arc::clone(&stores.users), clock.clone())),
@@ -217,11 +240,14 @@ impl Base {
             health: Arc::clone(&stores.health),
             readiness: Arc::clone(readiness),
             metrics: metrics.clone(),
+            traces: traces.clone(),
             admission,
             handshakes,
             proxies: Arc::new(config.server.trusted_proxies.clone()),
             origins,
             body: BodyLimits { bytes: config.server.body_limit_bytes, time },
+            chat: config.serves_chat(),
+            api_page: config.server.api_page.then(document).transpose()?.map(Into::into),
         })
     }
 

@@ -40,6 +40,7 @@ pub struct Config {
     pub limits: Limits,
     pub ws: Ws,
     pub log: Log,
+    pub traces: Traces,
 }
 
 /// Where the data is kept. Each mode has settings of its own, and those of the other are unknown to it: an address of Redis
@@ -117,6 +118,11 @@ sections! {
     server: Server {
         /// Address and port to listen on; port 0 takes a free one.
         listen: String = "127.0.0.1:8080".to_owned(),
+        /// A PEM file with the certificate to speak TLS with, followed by those that lead to its authority; empty: no TLS, which
+        /// is then the balancer's work. Both files are looked at every 5 s, and new connections see what they hold.
+        tls_cert_file: PathBuf = PathBuf::new(),
+        /// A PEM file with the private key of that certificate.
+        tls_key_file: PathBuf = PathBuf::new(),
         /// Connections that may be open at once, WebSockets included; further ones wait to be accepted.
         max_connections: usize = 20_000,
         /// Calls that are worked on at once, requests and frames; further ones are answered 1002 with 503 at once. At the sustainable
@@ -128,6 +134,10 @@ sections! {
         /// Origins of the pages that may call from a browser, besides the server's own, separated by commas, such as
         /// `https://chat.example.com`; `*` for all. Requests get CORS headers for them; a handshake from elsewhere is refused.
         origins: Origins = Origins::Own,
+        /// Whether the chat is served at `/`.
+        chat: Option<bool> = None,
+        /// Whether `/docs`, a page to try the API, and `/openapi.json`, the document behind it, are there for everybody.
+        api_page: bool = true,
         /// How long a client may take to send the head of a request, and how long it may keep an idle connection, in
         /// milliseconds.
         header_timeout_ms: u64 = 30_000,
@@ -269,5 +279,37 @@ sections! {
         format: LogFormat = LogFormat::Auto,
         /// A level (error, warn, info, debug, trace), or directives such as these.
         filter: String = "info,fjall=warn,lsm_tree=warn,scylla=warn,fred=warn".to_owned(),
+    }
+    /// Traces of single calls, sent to a collector by OTLP over HTTP; docs/operations.md says what is in them.
+    traces: Traces {
+        /// The address of the collector, such as `http://collector:4318`; `/v1/traces` is added. Empty: no traces.
+        endpoint: String = String::new(),
+        /// The share of calls that are traced, 0 to 1. What a trusted proxy says of a call by `traceparent` goes before.
+        share: f64 = 0.01,
+    }
+}
+
+impl Config {
+    /// Whether the chat is served: by default of a node that is all there is, for a cluster serves the users of somebody's product.
+    pub fn serves_chat(&self) -> bool {
+        self.server.chat.unwrap_or(matches!(self.store, Store::Embedded(_)))
+    }
+
+    /// With the defaults that depend on the mode filled in.
+    fn settled(mut self) -> Self {
+        self.server.chat = Some(self.serves_chat());
+        self
+    }
+}
+
+impl Server {
+    /// Whether it speaks TLS itself.
+    pub fn speaks_tls(&self) -> bool {
+        !self.tls_cert_file.as_os_str().is_empty()
+    }
+
+    /// What its URLs begin with.
+    pub fn scheme(&self) -> &'static str {
+        if self.speaks_tls() { "https" } else { "http" }
     }
 }

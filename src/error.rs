@@ -11,91 +11,72 @@ use crate::model::Standing;
 /// What a fallible rule or handler answers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The codes of the API; the discriminants are the numbers that clients see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u16)]
-#[expect(missing_docs, reason = "`text` says each in words")]
-pub enum Code {
-    Success = 0,
-    InvalidParameter = 1001,
-    Internal = 1002,
-    Unauthorized = 1003,
-    Forbidden = 1004,
-    NotFound = 1005,
-    TooManyRequests = 1006,
-    NoPermission = 1007,
-    TokenInvalid = 2001,
-    TokenExpired = 2002,
-    TokenMissing = 2003,
-    TokenMismatch = 2004,
-    LoginFailed = 2005,
-    UserNotFound = 2006,
-    UserExists = 2007,
-    WrongPassword = 2008,
-    GroupNotFound = 3001,
-    GroupDismissed = 3002,
-    NotGroupMember = 3003,
-    MemberStatus = 3004,
-    AlreadyGroupMember = 3005,
-    NotGroupOwner = 3006,
-    NotGroupAdmin = 3007,
-    OwnerStays = 3008,
-    MessageNotFound = 4001,
-    DuplicateMessage = 4002,
-    ConversationNotFound = 4003,
-    SeqAllocationFailed = 4004,
-    SendFailed = 4005,
-    PullFailed = 4006,
-    TooManyConnections = 5001,
-    ConnectionClosed = 5002,
-    ProtocolInvalid = 5003,
-    PushFailed = 5004,
+/// Declares the codes: the number that clients see, and the code in words.
+macro_rules! codes {
+    ($($name:ident = $number:literal: $text:literal,)+) => {
+        /// The codes of the API; the discriminants are the numbers that clients see.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u16)]
+        #[expect(missing_docs, reason = "`text` says each in words")]
+        pub enum Code {
+            $($name = $number,)+
+        }
+
+        impl Code {
+            /// Every code, in order.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The code in words, the `msg` of an answer that has nothing more precise to say.
+            pub fn text(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    Success = 0: "success",
+    InvalidParameter = 1001: "invalid parameter",
+    Internal = 1002: "internal server error",
+    Unauthorized = 1003: "unauthorized",
+    Forbidden = 1004: "forbidden",
+    NotFound = 1005: "no such resource",
+    TooManyRequests = 1006: "too many requests",
+    NoPermission = 1007: "no permission for this resource",
+    TokenInvalid = 2001: "the token is not valid",
+    TokenExpired = 2002: "the token has expired",
+    TokenMissing = 2003: "the token is missing",
+    TokenMismatch = 2004: "the token belongs to another user or platform",
+    LoginFailed = 2005: "login failed",
+    UserNotFound = 2006: "no such user",
+    UserExists = 2007: "the user id is taken",
+    WrongPassword = 2008: "wrong password",
+    GroupNotFound = 3001: "no such group",
+    GroupDismissed = 3002: "the group is dismissed",
+    NotGroupMember = 3003: "not a member of the group",
+    MemberStatus = 3004: "no longer a member of the group",
+    AlreadyGroupMember = 3005: "already a member of the group",
+    NotGroupOwner = 3006: "only the owner may do this",
+    NotGroupAdmin = 3007: "only the owner or an admin may do this",
+    OwnerStays = 3008: "the owner can neither leave nor be kicked",
+    MessageNotFound = 4001: "no such message",
+    DuplicateMessage = 4002: "the client_msg_id was used for another message",
+    ConversationNotFound = 4003: "no such conversation yet",
+    SeqAllocationFailed = 4004: "no seq could be allocated",
+    SendFailed = 4005: "the message could not be sent",
+    PullFailed = 4006: "the messages could not be read",
+    TooManyConnections = 5001: "too many connections",
+    ConnectionClosed = 5002: "the connection is closed",
+    ProtocolInvalid = 5003: "not a frame of the protocol",
+    PushFailed = 5004: "the message could not be pushed",
 }
 
 impl Code {
     /// The number that clients see.
     pub fn number(self) -> u16 {
         self as u16
-    }
-
-    /// The code in words, the `msg` of an answer that has nothing more precise to say.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::InvalidParameter => "invalid parameter",
-            Self::Internal => "internal server error",
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "no such resource",
-            Self::TooManyRequests => "too many requests",
-            Self::NoPermission => "no permission for this resource",
-            Self::TokenInvalid => "the token is not valid",
-            Self::TokenExpired => "the token has expired",
-            Self::TokenMissing => "the token is missing",
-            Self::TokenMismatch => "the token belongs to another user or platform",
-            Self::LoginFailed => "login failed",
-            Self::UserNotFound => "no such user",
-            Self::UserExists => "the user id is taken",
-            Self::WrongPassword => "wrong password",
-            Self::GroupNotFound => "no such group",
-            Self::GroupDismissed => "the group is dismissed",
-            Self::NotGroupMember => "not a member of the group",
-            Self::MemberStatus => "no longer a member of the group",
-            Self::AlreadyGroupMember => "already a member of the group",
-            Self::NotGroupOwner => "only the owner may do this",
-            Self::NotGroupAdmin => "only the owner or an admin may do this",
-            Self::OwnerStays => "the owner can neither leave nor be kicked",
-            Self::MessageNotFound => "no such message",
-            Self::DuplicateMessage => "the client_msg_id was used for another message",
-            Self::ConversationNotFound => "no such conversation yet",
-            Self::SeqAllocationFailed => "no seq could be allocated",
-            Self::SendFailed => "the message could not be sent",
-            Self::PullFailed => "the messages could not be read",
-            Self::TooManyConnections => "too many connections",
-            Self::ConnectionClosed => "the connection is closed",
-            Self::ProtocolInvalid => "not a frame of the protocol",
-            Self::PushFailed => "the message could not be pushed",
-        }
     }
 
     fn status(self) -> StatusCode {
@@ -138,6 +119,11 @@ impl Error {
     /// `code`, with a sentence of its own in place of the code's.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, detail: detail.into(), status: code.status(), retry_after_ms: None, standing: None, source: None }
+    }
+
+    /// 1005 with 404: nothing is at this path.
+    pub fn no_such_route() -> Self {
+        Self::new(Code::NotFound, "no such route").with_status(StatusCode::NOT_FOUND)
     }
 
     /// 1001: `field` is not what it should be; `expected` says what that is.

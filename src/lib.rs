@@ -11,7 +11,7 @@
 //! | [`domain`] | verbs: the rules |
 //! | [`push`] | from "stored" to "in the sockets": the bus, who is present, what they missed |
 //! | [`store`] | the ports, written as promises, and their adapters: `embedded` on a local disk, `cluster` over a CQL database and Redis |
-//! | [`admission`], [`telemetry`], [`lifecycle`], [`config`] | room for calls, logs and metrics, signals and slots, settings |
+//! | [`admission`], [`telemetry`], [`lifecycle`], [`config`] | room for calls, logs, metrics and traces, signals and slots, settings |
 //! | [`error`], [`clock`], [`model`] | the API's codes, time and ids, nouns |
 //!
 //! # The walk of a message
@@ -41,7 +41,7 @@
 //! - Nothing is acked before it is durable, and nothing that is not durable can be read.
 //! - No permission is cached: a call that starts after one was taken away is refused.
 //! - No queue grows without a bound; past each bound there is a documented answer.
-//! - No token, content or address is in a log line.
+//! - No token, content or address is in a log line or a span.
 
 pub mod admission;
 pub mod app;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use lexopt::prelude::*;
 use nexo::app::{self, Failure};
 use nexo::config::{self, Config};
-use nexo::telemetry;
+use nexo::telemetry::{self, Metrics};
 
 /// Half of a pull of 50 messages is allocations; see docs/performance.md.
 #[global_allocator]
@@ -20,6 +20,8 @@ Usage:
   nexo migrate [--config FILE]                                prepare the database of a cluster
   nexo config [--config FILE]                                 print the effective configuration, secrets hidden
   nexo config --reference                                     print the reference of all settings, in Markdown
+  nexo metrics                                                print the reference of all metrics, in Markdown
+  nexo openapi                                                print the API document, OpenAPI 3.1 in JSON
   nexo healthcheck [--url URL] [--config FILE]                exit with 0 if the server is ready
   nexo --version
   nexo --help
@@ -32,6 +34,8 @@ enum Command {
     Serve,
     Migrate,
     Config,
+    Metrics,
+    Openapi,
     Healthcheck,
     Help,
     Version,
@@ -82,6 +86,8 @@ fn parse() -> Result<Arguments, lexopt::Error> {
                     Some("serve") => Command::Serve,
                     Some("migrate") => Command::Migrate,
                     Some("config") => Command::Config,
+                    Some("metrics") => Command::Metrics,
+                    Some("openapi") => Command::Openapi,
                     Some("healthcheck") => Command::Healthcheck,
                     _ => return Err(Value(word).unexpected()),
                 });
@@ -100,8 +106,10 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Version => println!("nexo {}", env!("CARGO_PKG_VERSION")),
         Command::Config if arguments.reference => print!("{}", config::reference().map_err(|error| failure(&error))?),
         Command::Config => print!("{}", config::render(&load(&arguments)?).map_err(|error| failure(&error))?),
+        Command::Metrics => print!("{}", Metrics::new().map_err(|error| failure(&error))?.reference()),
+        Command::Openapi => print!("{}", nexo::http::openapi().map_err(|error| failure(&error))?),
         Command::Healthcheck => {
-            let listen = || load(&arguments).map(|config| format!("http://{}", config.server.listen));
+            let listen = || load(&arguments).map(|config| format!("{}://{}", config.server.scheme(), config.server.listen));
             app::healthcheck(&arguments.url.clone().map_or_else(listen, Ok)?)?;
         }
         Command::Serve => run_with_logs(load(&arguments)?, app::serve)?,

@@ -1,13 +1,22 @@
-//! Logs and metrics: how they are set up, and every metric's name and meaning.
+//! Logs, metrics and traces: how they are set up, and every metric's name and meaning.
+
+mod backends;
+mod frames;
+mod reference;
+mod registrar;
+mod traces;
 
 use std::io::IsTerminal;
 
-use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
-};
+use prometheus::{Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
+use registrar::{Noted, Registrar};
+
+pub use backends::{Backend, Timed};
+pub use frames::Frames;
+pub use traces::{Export, Parent, Point, Span, Trace, Traces, stage};
 
 /// Libraries that log what passes through them, which is nobody's business. Those that use the `log` crate, tungstenite among
 /// them, cannot: its feature `max_level_info` compiles their finer lines out.
@@ -36,14 +45,11 @@ pub fn init_logs(format: LogFormat, filter: &str) -> Result<(), String> {
     started.map_err(|error| format!("logging cannot start: {error}"))
 }
 
-/// Seconds, from 50 us to 10 s: a send takes a fraction of a millisecond, a login 20.
-const SECONDS: [f64; 16] =
-    [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-
 /// All metrics of one server, in a registry of its own so that tests may run several in one process.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     registry: Registry,
+    noted: Vec<Noted>,
     /// Requests, by route and API code.
     pub requests: IntCounterVec,
     /// Duration of requests, by route.
@@ -64,26 +70,30 @@ pub struct Metrics {
     pub calls_in_flight: IntGauge,
     /// WebSockets that are open.
     pub connections: IntGauge,
+    /// Connections that the node takes.
+    pub connections_max: IntGauge,
     /// Bytes that wait in the queues of all WebSockets.
     pub queue_bytes: IntGauge,
     /// Frames pushed into queues, by kind.
-    pub pushes: IntCounterVec,
+    pub pushes: Pushes,
     /// Pushes on their way between nodes.
     pub between: BetweenNodes,
     /// WebSockets closed by the server, by reason.
     pub closes: IntCounterVec,
     /// Recoveries, by whether they were whole.
     pub recoveries: IntCounterVec,
-    /// Frames from clients, by op and API code.
-    pub frames: IntCounterVec,
+    /// Frames from clients.
+    pub frames: Frames,
     /// Password hashes that wait or run.
     pub hashes_pending: IntGauge,
     /// Calls refused by a rate limit, by limit.
     pub limited: IntCounterVec,
-    /// Commands sent to Redis.
-    pub redis_commands: IntCounter,
-    /// Statements sent to the database; a batch is one.
-    pub cql_statements: IntCounter,
+    /// What is asked of Redis.
+    pub redis: Backend,
+    /// What is asked of the database.
+    pub cql: Backend,
+    /// Spans of traces, by what became of them.
+    pub spans: Spans,
 }
 
 /// Metrics of pushes on their way between nodes.
@@ -101,19 +111,81 @@ pub struct BetweenNodes {
     pub broken: IntCounter,
 }
 
+/// The close codes that the server gives: those of `CloseReason`, and for frames that cannot be read.
+const CLOSES: [&str; 10] = ["1001", "1002", "1007", "1009", "1011", "1012", "4001", "4002", "4008", "4013"];
+
+/// Frames pushed into queues: messages, and the events of the protocol `nexo.v1`. Looked up once, for a message of a large group counts
+/// thousands.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each is named like its frame")]
+pub struct Pushes {
+    pub messages: IntCounter,
+    pub reads: IntCounter,
+    pub group_changes: IntCounter,
+    pub settings: IntCounter,
+}
+
+impl Pushes {
+    fn new(r: &mut Registrar) -> prometheus::Result<Self> {
+        const KINDS: [&str; 4] = ["message", "conversation_read", "group_changed", "conversation_changed"];
+        let all = r.counters("nexo_pushes_total", "Frames pushed to WebSockets, by kind", &[("kind", &KINDS)])?;
+        let [messages, reads, group_changes, settings] = KINDS.map(|kind| all.with_label_values(&[kind]));
+        Ok(Self { messages, reads, group_changes, settings })
+    }
+}
+
+/// What became of the spans of traced calls, each of which is counted once.
+#[derive(Debug, Clone)]
+pub struct Spans {
+    /// In a batch that the collector took.
+    pub sent: IntCounter,
+    /// Lost, for too many others waited.
+    pub no_room: IntCounter,
+    /// Lost, for the collector did not take its batch.
+    pub refused: IntCounter,
+}
+
+impl Spans {
+    fn new(r: &mut Registrar) -> prometheus::Result<Self> {
+        const FATES: [&str; 3] = ["sent", "no_room", "refused"];
+        let help = "Spans of traced calls, by what became of them: taken by the collector (sent), or lost, for too many waited (no_room) \
+                    or the collector was away, too slow or said no (refused)";
+        let all = r.counters("nexo_trace_spans_total", help, &[("fate", &FATES)])?;
+        let [sent, no_room, refused] = FATES.map(|fate| all.with_label_values(&[fate]));
+        Ok(Self { sent, no_room, refused })
+    }
+
+    /// How many were lost so far.
+    fn lost(&self) -> u64 {
+        self.no_room.get() + self.refused.get()
+    }
+}
+
+/// The limits that refuse calls, as those who count by them call them.
+const LIMITS: [&str; 8] = [
+    "calls",
+    "handshakes",
+    "node_handshakes",
+    "address",
+    "login_failures",
+    "password_queue",
+    "user_sends",
+    "conversation_sends",
+];
+
 impl BetweenNodes {
-    fn new(r: &Registry) -> prometheus::Result<Self> {
+    fn new(r: &mut Registrar) -> prometheus::Result<Self> {
         let lag = "From a push's entry in its user's log, by the clock of Redis, to the user's node, by its own clock";
         let dropped = "Pushes not handed over to Redis: a letter is repaired from the logs, an event is not told";
-        let repairs = "Users whose logs were read for what had not come: gap (a later push or the log's end showed it), or whose \
-                       route had to be written again: route";
+        let repairs = "Repairs of pushes, a user's or a group's: what had not come was read from the log (gap) or the store (group), \
+                       for a later push or the end showed it; or the route to this node had to be written again (route)";
         let broken = "Users whose logs were lost or trimmed: their WebSockets were closed, to recover from the store";
         Ok(Self {
-            lag: seconds(r, "nexo_push_lag_seconds", lag, &[])?.with_label_values::<&str>(&[]),
-            backlog: gauge(r, "nexo_push_backlog", "Letters to other nodes and events that wait for Redis")?,
-            dropped: counters(r, "nexo_push_dropped_total", dropped, &["what"])?,
-            repairs: counters(r, "nexo_push_repairs_total", repairs, &["by"])?,
-            broken: register(r, IntCounter::new("nexo_push_broken_total", broken)?)?,
+            lag: r.duration("nexo_push_lag_seconds", lag)?,
+            backlog: r.gauge("nexo_push_backlog", "Letters to other nodes and events that wait for Redis")?,
+            dropped: r.counters("nexo_push_dropped_total", dropped, &[("what", &["letter", "event"])])?,
+            repairs: r.counters("nexo_push_repairs_total", repairs, &[("by", &["gap", "group", "route"])])?,
+            broken: r.counter("nexo_push_broken_total", broken)?,
         })
     }
 }
@@ -121,53 +193,48 @@ impl BetweenNodes {
 impl Metrics {
     /// Registers every metric.
     pub fn new() -> prometheus::Result<Self> {
-        let registry = Registry::new();
+        let r = &mut Registrar::new();
         #[cfg(target_os = "linux")]
-        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-        let r = &registry;
-        let version = Opts::new("nexo_build_info", "1, with the version").const_label("version", env!("CARGO_PKG_VERSION"));
-        register(r, IntGauge::with_opts(version)?)?.set(1);
+        r.process()?;
+        r.info("nexo_build_info", "1, with the version", ("version", env!("CARGO_PKG_VERSION")))?;
+        let requests = "HTTP requests, by route and API code";
+        let requests = r.counters("nexo_http_requests_total", requests, &[("route", &[]), ("code", &[])])?;
+        let request_seconds = "Duration of HTTP requests";
+        let request_seconds = r.durations("nexo_http_request_duration_seconds", request_seconds, &[("route", &[])])?;
         let stages = "Stages of a change on its way to disk: queue (waiting for the writer), apply, sync";
-        let stages = seconds(r, "nexo_store_stage_seconds", stages, &["stage"])?;
+        let stages = r.durations("nexo_store_stage_seconds", stages, &[("stage", &["queue", "apply", "sync"])])?;
+        let batches = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+        let whole = "Recoveries asked for, by whether they were whole";
+        let max = "Connections that the node takes (server.max_connections), WebSockets and others";
         Ok(Self {
-            requests: counters(r, "nexo_http_requests_total", "HTTP requests, by route and API code", &["route", "code"])?,
-            request_seconds: seconds(r, "nexo_http_request_duration_seconds", "Duration of HTTP requests", &["route"])?,
+            requests,
+            request_seconds,
             queue_stage: stages.with_label_values(&["queue"]),
             apply_stage: stages.with_label_values(&["apply"]),
             sync_stage: stages.with_label_values(&["sync"]),
-            batch_size: register(
-                r,
-                Histogram::with_opts(
-                    HistogramOpts::new("nexo_store_batch_size", "Changes that shared one sync to disk")
-                        .buckets(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0]),
-                )?,
-            )?,
-            store_reopens: register(
-                r,
-                IntCounter::new("nexo_store_reopens_total", "Times the store was opened again after a failed write")?,
-            )?,
-            ready: gauge(r, "nexo_ready", "1 if the node takes work, as /ready says, else 0; looked at with each scrape")?,
-            calls_in_flight: gauge(r, "nexo_calls_in_flight", "Requests and frames that are being worked on")?,
-            connections: gauge(r, "nexo_ws_connections", "WebSockets that are open")?,
-            queue_bytes: gauge(r, "nexo_ws_queue_bytes", "Bytes that wait in the queues of all WebSockets")?,
-            pushes: counters(r, "nexo_pushes_total", "Frames pushed to WebSockets, by kind", &["kind"])?,
+            batch_size: r.sizes("nexo_store_batch_size", "Changes that shared one sync to disk", &batches)?,
+            store_reopens: r.counter("nexo_store_reopens_total", "Times the store was opened again after a failed write")?,
+            ready: r.gauge("nexo_ready", "1 if the node takes work, as /ready says, else 0; looked at with each scrape")?,
+            calls_in_flight: r.gauge("nexo_calls_in_flight", "Requests and frames that are being worked on")?,
+            connections: r.gauge("nexo_ws_connections", "WebSockets that are open")?,
+            connections_max: r.gauge("nexo_ws_connections_max", max)?,
+            queue_bytes: r.gauge("nexo_ws_queue_bytes", "Bytes that wait in the queues of all WebSockets")?,
+            pushes: Pushes::new(r)?,
             between: BetweenNodes::new(r)?,
-            closes: counters(r, "nexo_ws_closes_total", "WebSockets closed by the server, by close code", &["code"])?,
-            recoveries: counters(
-                r,
-                "nexo_ws_recoveries_total",
-                "Recoveries asked for, by whether they were whole",
-                &["whole"],
+            closes: r.counters(
+                "nexo_ws_closes_total",
+                "WebSockets closed by the server, by close code",
+                &[("code", &CLOSES)],
             )?,
-            frames: counters(r, "nexo_ws_frames_total", "Frames from clients, by op and API code", &["op", "code"])?,
-            hashes_pending: gauge(r, "nexo_password_hashes_pending", "Password hashes that wait or run")?,
-            redis_commands: register(r, IntCounter::new("nexo_redis_commands_total", "Commands sent to Redis")?)?,
-            cql_statements: register(
-                r,
-                IntCounter::new("nexo_cql_statements_total", "Statements sent to the database; a batch is one")?,
-            )?,
-            limited: counters(r, "nexo_limited_total", "Calls refused by a limit, by limit", &["limit"])?,
-            registry,
+            recoveries: r.counters("nexo_ws_recoveries_total", whole, &[("whole", &["true", "false"])])?,
+            frames: Frames::new(r)?,
+            hashes_pending: r.gauge("nexo_password_hashes_pending", "Password hashes that wait or run")?,
+            limited: r.counters("nexo_limited_total", "Calls refused by a limit, by limit", &[("limit", &LIMITS)])?,
+            redis: Backend::redis(r)?,
+            cql: Backend::cql(r)?,
+            spans: Spans::new(r)?,
+            registry: r.registry(),
+            noted: r.noted(),
         })
     }
 
@@ -177,22 +244,22 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
     }
+
+    /// The reference page, in Markdown: every metric with its type, unit, labels and meaning.
+    pub fn reference(&self) -> String {
+        reference::page(&self.noted)
+    }
 }
 
-fn register<M: prometheus::core::Collector + Clone + 'static>(registry: &Registry, metric: M) -> prometheus::Result<M> {
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::CloseReason;
 
-fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
-    register(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
-}
-
-fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-    register(registry, IntGauge::new(name, help)?)
-}
-
-fn seconds(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<HistogramVec> {
-    let opts = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
-    register(registry, HistogramVec::new(opts, labels)?)
+    #[test]
+    fn every_reason_to_close_a_websocket_has_its_series_from_the_start() {
+        let codes = (0..5_000).filter_map(|code| CloseReason::from_code(code).map(|_| code.to_string()));
+        let missing: Vec<String> = codes.filter(|code| !CLOSES.contains(&code.as_str())).collect();
+        assert_eq!(missing, [""; 0]);
+    }
 }

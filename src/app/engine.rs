@@ -10,11 +10,12 @@ use tokio_util::task::TaskTracker;
 use super::{Failure, quotas};
 use crate::clock::Clock;
 use crate::config::{Config, EmbeddedStore, Store};
+use crate::model::NodeId;
 use crate::push::{Bus, ClusterBus, Hub, Limits, Swept};
 use crate::store::Stores;
 use crate::store::cluster::{Cluster, LogLimits};
 use crate::store::embedded::{Embedded, Options, WriterThread};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 
 /// How long the embedded store gets to end after everything else.
 const END_WITHIN: Duration = Duration::from_secs(5);
@@ -48,19 +49,28 @@ impl Engine {
         }
     }
 
+    /// The process, as the other nodes know it.
+    pub(super) fn node(&self) -> NodeId {
+        match self {
+            Self::Embedded(_) => NodeId::from_number(rand::random()),
+            Self::Cluster(cluster, _) => cluster.push_path().1.own(),
+        }
+    }
+
     /// Starts the push path on this store.
     pub(super) async fn start_push(
         &self,
         limits: Limits,
         stores: &Stores,
-        (clock, metrics): (Arc<dyn Clock>, Arc<Metrics>),
+        clock: Arc<dyn Clock>,
+        (metrics, traces): (Arc<Metrics>, Traces),
     ) -> Result<PushPath, Failure> {
         let stop = CancellationToken::new();
         let Self::Cluster(cluster, _) = self else {
             let hub = Arc::new(Hub::new(limits, Arc::clone(&stores.conversations), clock, metrics));
             return Ok(PushPath { bus: hub.clone(), swept: hub, tasks: TaskTracker::new(), stop });
         };
-        let started = ClusterBus::start(limits, stores, cluster.push_path(), clock, metrics).await;
+        let started = ClusterBus::start(limits, stores, cluster.push_path(), clock, (metrics, traces)).await;
         let (bus, work) = started.map_err(Failure::of)?;
         let tasks = TaskTracker::new();
         tasks.spawn(work.run(stop.clone()));

@@ -46,7 +46,7 @@ pub fn load(
     if let Value::Table(store) = stores {
         store.entry("mode").or_insert_with(|| Value::String("embedded".to_owned()));
     }
-    let config = decode(table)?;
+    let config = decode(table)?.settled();
     config.validate()?;
     Ok(config)
 }
@@ -100,8 +100,9 @@ fn set(table: &mut Table, source: &str, (section, field): (&str, &str), text: &s
         )));
     };
     let value = match kind {
-        "bool" => text.parse().map(Value::Boolean).map_err(|_| "true or false"),
+        "bool" | "Option<bool>" => text.parse().map(Value::Boolean).map_err(|_| "true or false"),
         "u16" | "u32" | "u64" | "usize" | "i64" => text.parse().map(Value::Integer).map_err(|_| "a whole number"),
+        "f64" => text.parse().map(Value::Float).map_err(|_| "a number"),
         _ => Ok(Value::String(text.to_owned())),
     };
     let value = value.map_err(|expected| ConfigError(format!("{source}: expects {expected}, not {text:?}")))?;
@@ -119,7 +120,9 @@ fn decode(table: Table) -> Result<Config, ConfigError> {
         let path = error.path().to_string();
         let is_secret = path.split_once('.').is_some_and(|key| SECRETS.contains(&key));
         let cause = if is_secret { "expects a string" } else { error.inner().message() };
-        ConfigError(format!("{path}: {}; docs/configuration.md lists the settings", cause.trim_end().replace('\n', "; ")))
+        // A setting of the other mode is the likely mistake there.
+        let which = if path == "store" { "the settings of each store.mode" } else { "the settings" };
+        ConfigError(format!("{path}: {}; docs/configuration.md lists {which}", cause.trim_end().replace('\n', "; ")))
     })
 }
 
@@ -169,6 +172,7 @@ mod tests {
             ("NEXO__STORE__MODE", "cluster", "store.cql_nodes"),
             ("NEXO__STORE__REDIS_URL", "redis://127.0.0.1", "redis_url"),
             ("NEXO__STORE__CQL_NODES", "127.0.0.1:9042", "cql_nodes"),
+            ("NEXO__STORE__CQL_NODES", "127.0.0.1:9042", "store.mode"),
             ("NEXO__AUTH__SECRET", "short", "auth.secret"),
             ("NEXO__WS__SILENCE_MS", "1", "ws.silence_ms"),
             ("NEXO__SERVER__LISTEN", "nowhere", "server.listen"),
@@ -214,5 +218,36 @@ mod tests {
     #[test]
     fn variables_of_a_kubernetes_service_are_left_alone() {
         from_environment(&[("NEXO_SERVICE_HOST", "10.0.0.1"), ("NEXO_PORT", "tcp://10.0.0.1:80")]).expect("valid");
+    }
+
+    #[test]
+    fn the_chat_is_for_a_node_that_is_alone_unless_the_setting_says_otherwise() {
+        let cluster = [
+            ("NEXO__STORE__MODE", "cluster"),
+            ("NEXO__STORE__CQL_NODES", "127.0.0.1:9042"),
+            ("NEXO__STORE__REDIS_URL", "redis://127.0.0.1"),
+            ("NEXO__AUTH__SECRET", "0123456789abcdef0123456789abcdef"),
+        ];
+        let chat = |variables: &[(&str, &str)]| from_environment(variables).expect("valid").server.chat;
+        assert_eq!((chat(&[]), chat(&cluster)), (Some(true), Some(false)));
+        assert_eq!(chat(&[("NEXO__SERVER__CHAT", "false")]), Some(false));
+        assert_eq!(chat(&[cluster.as_slice(), &[("NEXO__SERVER__CHAT", "true")]].concat()), Some(true));
+        assert_eq!(from_file("[server]\nchat = false").expect("valid").server.chat, Some(false));
+        from_environment(&[("NEXO__SERVER__CHAT", "yes")]).expect_err("no such value");
+    }
+
+    #[test]
+    fn traces_go_to_an_address_and_are_a_share() {
+        let traces = |endpoint, share| {
+            from_environment(&[("NEXO__TRACES__ENDPOINT", endpoint), ("NEXO__TRACES__SHARE", share)])
+                .map(|config| (config.traces.endpoint, config.traces.share))
+        };
+        assert_eq!(traces("https://collector:4318/", "1"), Ok(("https://collector:4318/".to_owned(), 1.0)));
+        assert_eq!(traces("", "0.25"), Ok((String::new(), 0.25)));
+        for (endpoint, share) in
+            [("collector:4318", "1"), ("http://", "1"), ("http://a:b@c", "1"), ("", "1.1"), ("", "NaN"), ("", "x")]
+        {
+            assert!(traces(endpoint, share).is_err(), "{endpoint} {share}");
+        }
     }
 }

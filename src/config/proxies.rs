@@ -16,13 +16,18 @@ impl Proxies {
     pub fn client<'a>(&self, peer: IpAddr, hops: impl DoubleEndedIterator<Item = &'a str>) -> IpAddr {
         let mut client = peer.to_canonical();
         for hop in hops.rev() {
-            if !self.0.iter().any(|network| network.contains(&client)) {
+            if !self.trusts(client) {
                 break;
             }
             let Some(address) = address(hop.trim()) else { break };
             client = address;
         }
         client
+    }
+
+    /// Whether a peer is one of them.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&peer.to_canonical()))
     }
 }
 

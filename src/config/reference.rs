@@ -18,7 +18,7 @@ pub fn render(config: &Config) -> Result<String, toml::ser::Error> {
 
 /// The reference page, in Markdown: every setting with its type, default and meaning.
 pub fn reference() -> Result<String, toml::ser::Error> {
-    let of = |store| toml::Table::try_from(Config { store, ..Config::default() });
+    let of = |store| toml::Table::try_from(Config { store, ..Config::default() }.settled());
     let defaults = [of(Store::default())?, of(Store::Cluster(Box::<ClusterStore>::default()))?];
     let mut page = String::from(INTRODUCTION);
     for (section, doc, settings) in SECTIONS {
@@ -27,11 +27,14 @@ pub fn reference() -> Result<String, toml::ser::Error> {
         // Writing to a string cannot fail.
         let _ = write!(page, "\n## `[{section}]`\n\n{sentence}\n\n| setting | default | what it is |\n|---|---|---|\n");
         for setting in *settings {
-            let default = defaults.iter().find_map(|defaults| defaults.get(*section)?.get(setting.name));
-            let default = default.map(ToString::to_string).unwrap_or_default();
+            let mut values = defaults.iter().filter_map(|defaults| defaults.get(*section)?.get(setting.name));
+            let mut default = values.next().map(|value| format!("`{value}`")).unwrap_or_default();
+            if let Some(value) = values.next().map(|value| format!("`{value}`")).filter(|value| *value != default) {
+                let _ = write!(default, "; `cluster`: {value}");
+            }
             let field = setting.name.to_ascii_uppercase();
             let what = setting.doc.concat();
-            let _ = writeln!(page, "| `{}`<br>`NEXO__{name}__{field}` | `{default}` | {} |", setting.name, what.trim());
+            let _ = writeln!(page, "| `{}`<br>`NEXO__{name}__{field}` | {default} | {} |", setting.name, what.trim());
         }
     }
     Ok(page)

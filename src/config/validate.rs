@@ -1,6 +1,6 @@
 //! What a configuration must not say.
 
-use super::{Auth, ClusterStore, Config, ConfigError, EmbeddedStore, Store};
+use super::{Auth, ClusterStore, Config, ConfigError, EmbeddedStore, Store, Traces};
 
 /// The fewest bytes of a key: as many as the hash of HS256 has (RFC 7518, section 3.2).
 const SECRET_BYTES: usize = 32;
@@ -11,6 +11,9 @@ impl Config {
         let refuse = |sentence: &str| Err(ConfigError(sentence.to_owned()));
         if self.server.listen.parse::<std::net::SocketAddr>().is_err() {
             return refuse("server.listen: expects an address and a port, such as 127.0.0.1:8080");
+        }
+        if self.server.tls_cert_file.as_os_str().is_empty() != self.server.tls_key_file.as_os_str().is_empty() {
+            return refuse("server.tls_cert_file and server.tls_key_file: expects both, or neither to speak no TLS");
         }
         match &self.store {
             Store::Embedded(store) => store.validate()?,
@@ -37,6 +40,7 @@ impl Config {
         if self.auth.token_ttl_s > 3_200_000_000 {
             return refuse("auth.token_ttl_s: expects at most 3200000000, a hundred years");
         }
+        self.traces.validate()?;
         above_zero(&self.positive())
     }
 
@@ -77,6 +81,25 @@ fn above_zero(settings: &[(&str, bool)]) -> Result<(), ConfigError> {
     match settings.iter().find(|(_, zero)| *zero) {
         Some((key, _)) => Err(ConfigError(format!("{key}: expects a number above 0"))),
         None => Ok(()),
+    }
+}
+
+impl Traces {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let refuse = |sentence: &str| Err(ConfigError(sentence.to_owned()));
+        if !(0.0..=1.0).contains(&self.share) {
+            return refuse("traces.share: expects 0 to 1, such as 0.01 for one call in a hundred");
+        }
+        let host = ["http://", "https://"].into_iter().find_map(|scheme| self.endpoint.strip_prefix(scheme));
+        match host.map(|host| host.trim_end_matches('/')) {
+            _ if self.endpoint.is_empty() => Ok(()),
+            // The settings are shown to who asks for them.
+            Some(host) if host.contains('@') => refuse(
+                "traces.endpoint: expects no password; OTEL_EXPORTER_OTLP_HEADERS says what the collector wants to see",
+            ),
+            Some(host) if !host.is_empty() && !host.contains(['?', '#', ' ']) => Ok(()),
+            _ => refuse("traces.endpoint: expects an address such as http://collector:4318, or nothing"),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::fields;
 use super::limits::{self, AddressLimit};
 use super::passwords::Passwords;
-use super::tokens::{self, Signer};
+use super::tokens::{self, Signer, Token};
 use crate::clock::Clock;
 use crate::error::{Code, Error, OrCode, Result};
 use crate::model::{Caller, CloseReason, Platform, User, UserId};
@@ -18,7 +18,7 @@ use crate::telemetry::Metrics;
 const REFRESH_AGAIN_MS: i64 = 30_000;
 
 /// The longest password.
-const PASSWORD_BYTES: usize = 128;
+pub const PASSWORD_BYTES: usize = 128;
 
 /// Settings of the rules on accounts.
 #[derive(Debug, Clone, Copy)]
@@ -131,7 +131,7 @@ impl Auth {
     }
 
     /// Logs a user in on a platform, and whoever was logged in there out. Answers the token with the user.
-    pub async fn login(&self, login: Login, address: IpAddr) -> Result<(String, User)> {
+    pub async fn login(&self, login: Login, address: IpAddr) -> Result<(Token, User)> {
         let id = fields::user_id("user_id", &login.user_id)?;
         let platform = Platform::from_number(login.platform_id);
         let platform = platform.ok_or_else(|| Error::invalid("platform_id", "expects a number from 1 to 5"))?;
@@ -198,7 +198,7 @@ impl Auth {
     }
 
     /// A new token in place of this one. Repeated within 30 s, it answers the same new token.
-    pub async fn refresh(&self, token: &str) -> Result<String> {
+    pub async fn refresh(&self, token: &str) -> Result<Token> {
         let now_ms = self.clock.now_ms();
         let old = self.signer.check(token, now_ms)?;
         let mut next = self.signer.session(self.clock.random_id().to_string(), now_ms);

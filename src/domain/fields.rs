@@ -36,10 +36,10 @@ pub(super) fn at_most(field: &str, text: &str, max: usize) -> Result<()> {
 }
 
 /// The largest avatar, in bytes.
-pub(super) const AVATAR_BYTES: usize = 1_024;
+pub const AVATAR_BYTES: usize = 1_024;
 
 /// The largest introduction of a group, in bytes.
-pub(super) const INTRODUCTION_BYTES: usize = 1_024;
+pub const INTRODUCTION_BYTES: usize = 1_024;
 
 /// The largest extra of a user, in bytes.
-pub(super) const EXTRA_BYTES: usize = 8_192;
+pub const EXTRA_BYTES: usize = 8_192;

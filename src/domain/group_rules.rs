@@ -166,6 +166,11 @@ pub(super) fn update(state: &GroupState, by: &By, update: &FieldsUpdate) -> Resu
     Ok(GroupUpdate { change: change(group.id, "updated", by, vec![]), group, members: vec![] })
 }
 
+/// What somebody is whose [`update`] was let through.
+pub(super) fn editor_role(group: &Group, editor: &UserId) -> Role {
+    if group.owner == *editor { Role::Owner } else { Role::Admin }
+}
+
 /// `by` is called something else in the group; `state` has its row.
 pub(super) fn nickname(state: &GroupState, by: &By, nickname: &str) -> Result<GroupUpdate> {
     let group = alive(state, by)?;

@@ -129,7 +129,7 @@ impl Groups {
         self.change(group_id, vec![caller.user.clone()], move |state| rules::dismiss(state, &by)).await.map(drop)
     }
 
-    /// The caller edits the group: what is `None` stays.
+    /// The caller edits the group: what is `None` stays. Answers the group and the caller's role.
     pub async fn update(
         &self,
         caller: &Caller,
@@ -137,11 +137,14 @@ impl Groups {
         name: Option<String>,
         introduction: Option<String>,
         avatar: Option<String>,
-    ) -> Result<Group> {
+    ) -> Result<(Group, Role)> {
         check_fields(name.as_deref(), introduction.as_deref().unwrap_or_default(), avatar.as_deref().unwrap_or_default())?;
         let by = self.by(caller);
         let update = FieldsUpdate { name, introduction, avatar };
-        self.change(group_id, vec![caller.user.clone()], move |state| rules::update(state, &by, &update)).await
+        let rule = move |state: &GroupState| rules::update(state, &by, &update);
+        let group = self.change(group_id, vec![caller.user.clone()], rule).await?;
+        let role = rules::editor_role(&group, &caller.user);
+        Ok((group, role))
     }
 
     /// The caller is called something else in the group; empty goes back to its own nickname.
@@ -152,10 +155,12 @@ impl Groups {
         self.change(group_id, vec![caller.user.clone()], rule).await.map(drop)
     }
 
-    /// A group, for anybody: one must be able to look before joining.
-    pub async fn info(&self, group_id: &str) -> Result<Group> {
+    /// A group, for anybody: one must be able to look before joining. With the caller's role, if it is in.
+    pub async fn info(&self, caller: &Caller, group_id: &str) -> Result<(Group, Option<Role>)> {
         let id = fields::group_id(group_id)?;
-        self.groups.find(id).await?.or_code(Code::GroupNotFound)
+        let (group, own) = tokio::try_join!(self.groups.find(id), self.groups.member(id, &caller.user))?;
+        let role = own.filter(Member::is_active).map(|own| own.role);
+        Ok((group.or_code(Code::GroupNotFound)?, role))
     }
 
     /// The members of the caller's group by id, those above `after`; all of them without a limit.

@@ -17,13 +17,14 @@ mod send;
 mod tokens;
 mod users;
 
-pub use auth::{Auth, AuthSettings, Keys, Login, Registration};
+pub use auth::{Auth, AuthSettings, Keys, Login, PASSWORD_BYTES, Registration};
 pub use conversations::{ConversationPage, Conversations, Cursor};
+pub use fields::{AVATAR_BYTES, EXTRA_BYTES, INTRODUCTION_BYTES};
 pub use groups::{GroupLimits, Groups, MemberPage};
 pub use handshakes::Handshakes;
 pub use history::{History, Page, Pull};
 pub use live::{Connected, Live, Moved, Registered};
 pub use passwords::Passwords;
 pub use send::{Outgoing, SendSettings, Sending, Sent, Target};
-pub use tokens::{Signer, TokenSettings};
+pub use tokens::{Signer, Token, TokenSettings};
 pub use users::Users;

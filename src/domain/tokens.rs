@@ -27,6 +27,14 @@ pub struct TokenSettings {
     pub ttl_ms: i64,
 }
 
+/// A token as its user gets it.
+pub struct Token {
+    /// What the user shows.
+    pub text: String,
+    /// When it ends.
+    pub expires_at_ms: i64,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -89,7 +97,7 @@ impl Signer {
     }
 
     /// The token of a session: the same each time.
-    pub fn sign(&self, user: &UserId, platform: Platform, session: &Session) -> Result<String> {
+    pub fn sign(&self, user: &UserId, platform: Platform, session: &Session) -> Result<Token> {
         let claims = Claims {
             iss: self.settings.issuer.clone(),
             aud: self.settings.audience.clone(),
@@ -99,7 +107,8 @@ impl Signer {
             iat: session.issued_at_ms / 1_000,
             exp: session.expires_at_ms / 1_000,
         };
-        encode(&self.header, &claims, &self.signing).map_err(Error::internal)
+        let text = encode(&self.header, &claims, &self.signing).map_err(Error::internal)?;
+        Ok(Token { text, expires_at_ms: session.expires_at_ms })
     }
 
     /// Who shows this token: 2001 if it is not one of ours, 2002 if its time is over. Whether it is current is another matter.
@@ -146,7 +155,7 @@ mod tests {
     fn token(signer: &Signer) -> String {
         let user = UserId::parse("user001").expect("valid");
         let session = signer.session("id".to_owned(), 1_000_000);
-        signer.sign(&user, Platform::Web, &session).expect("signed")
+        signer.sign(&user, Platform::Web, &session).expect("signed").text
     }
 
     fn code(outcome: Result<Caller>) -> Code {

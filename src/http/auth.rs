@@ -8,7 +8,7 @@ use super::extract::{Address, Authenticated, Json, Token};
 use super::reply::Reply;
 use crate::domain::Auth;
 use crate::error::Result;
-use crate::wire::{LoginBody, Register, TokenView, UserView};
+use crate::wire::{LoggedIn, LoginBody, Refreshed, Register, UserView};
 
 pub(super) async fn register(
     State(auth): State<Arc<Auth>>,
@@ -22,15 +22,15 @@ pub(super) async fn login(
     State(auth): State<Arc<Auth>>,
     Address(address): Address,
     Json(body): Json<LoginBody>,
-) -> Result<Reply<TokenView>> {
+) -> Result<Reply<LoggedIn>> {
     let (token, user) = auth.login(body.into(), address).await?;
-    Ok(Reply(TokenView { token, user_info: Some(user.into()) }))
+    Ok(Reply(LoggedIn::new(token, user)))
 }
 
 pub(super) async fn logout(State(auth): State<Arc<Auth>>, Authenticated(caller): Authenticated) -> Result<Reply<()>> {
     auth.logout(&caller).await.map(Reply)
 }
 
-pub(super) async fn refresh(State(auth): State<Arc<Auth>>, Token(token): Token) -> Result<Reply<TokenView>> {
-    Ok(Reply(TokenView { token: auth.refresh(&token).await?, user_info: None }))
+pub(super) async fn refresh(State(auth): State<Arc<Auth>>, Token(token): Token) -> Result<Reply<Refreshed>> {
+    Ok(Reply(auth.refresh(&token).await?.into()))
 }

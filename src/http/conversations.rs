@@ -3,21 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use serde::Serialize;
 
 use super::extract::{Authenticated, Json};
 
 use super::reply::{Paged, Reply};
 use crate::domain::{Conversations, Cursor};
 use crate::error::Result;
-use crate::wire::{ConversationView, MarkRead, Query, ReadState, UpdateConversation};
+use crate::wire::{ConversationView, MarkRead, Query, ReadState, UnreadView, UpdateConversation};
 
 type Service = State<Arc<Conversations>>;
-
-#[derive(Serialize)]
-pub(super) struct Unread {
-    unread_count: u64,
-}
 
 pub(super) async fn list(
     State(conversations): Service,
@@ -70,7 +64,7 @@ pub(super) async fn unread_count(
     State(conversations): Service,
     Authenticated(caller): Authenticated,
     query: Query,
-) -> Result<Reply<Unread>> {
+) -> Result<Reply<UnreadView>> {
     let (id, read_seq) = (query.required("conversation_id")?, query.number("read_seq")?);
-    Ok(Reply(Unread { unread_count: conversations.unread(&caller, id, read_seq).await? }))
+    Ok(Reply(UnreadView { unread_count: conversations.unread(&caller, id, read_seq).await? }))
 }

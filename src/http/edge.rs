@@ -5,21 +5,31 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use prometheus::IntCounter;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 
 use super::extract::client;
 use super::reply::NEXT_CURSOR;
+use super::serve::Peer;
 use crate::admission::{Admission, Place};
 use crate::config::{Origins, Proxies};
 use crate::domain::Handshakes;
 use crate::error::{Code, Error, RATE_LIMIT_HEADERS};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Parent, Span, Traces};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Routes that are answered however much there is to do.
+pub(super) const ALWAYS_ANSWERED: [&str; 3] = ["/health", "/ready", "/metrics"];
+
+/// What metrics call the route of a request that has none.
+pub(super) const NO_ROUTE: &str = "none";
+
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// For how long a browser need not ask again what it may call.
 const PREFLIGHT_HOLDS: Duration = Duration::from_secs(3_600);
@@ -27,20 +37,54 @@ const PREFLIGHT_HOLDS: Duration = Duration::from_secs(3_600);
 /// The longest id that a client may give a request.
 const REQUEST_ID_BYTES: usize = 128;
 
+/// What every request is counted and traced by.
+#[derive(Clone)]
+pub(super) struct Watch {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) traces: Traces,
+    pub(super) proxies: Arc<Proxies>,
+}
+
+impl Watch {
+    /// Begins the trace of a request, if that is to be traced.
+    fn trace(&self, request: &Request, route: &str) -> Span {
+        // These calls come from machines, and all the time.
+        if ALWAYS_ANSWERED.contains(&route) {
+            return Span::none();
+        }
+        let parent = || {
+            let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+            let header = request.headers().get(&TRACE_PARENT)?.to_str().ok()?;
+            Parent::parse(header, peer.is_some_and(|peer| self.proxies.trusts(peer)))
+        };
+        self.traces.begin(parent, || format!("{} {route}", method(request)))
+    }
+}
+
 /// Runs a request.
-pub(super) async fn watch(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+pub(super) async fn watch(State(watch): State<Watch>, request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id)).cloned().unwrap_or_else(fresh_id);
+    let id = id_of(request.headers());
     // The pattern, never the path itself: paths and queries hold ids and tokens.
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    let span =
-        tracing::info_span!("request", request.id = id.to_str().unwrap_or_default(), route, method = %request.method());
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+    let mut traced = watch.trace(&request, route);
+    let span = tracing::info_span!(
+        "request",
+        request.id = id.to_str().unwrap_or_default(),
+        route,
+        method = %request.method(),
+        trace_id = tracing::field::Empty,
+        span_id = tracing::field::Empty
+    );
+    traced.name_in(&span);
+    let mut response = traced.trace().around(next.run(request).instrument(span.clone())).await;
     let code = response.extensions().get::<Code>().copied().unwrap_or(Code::Success);
     let elapsed = started.elapsed();
-    metrics.requests.with_label_values(&[route, code_text(code).as_str()]).inc();
-    metrics.request_seconds.with_label_values(&[route]).observe(elapsed.as_secs_f64());
+    traced.set("http.response.status_code", i64::from(response.status().as_u16()));
+    traced.answered(code.number(), response.status().is_server_error());
+    counted(&watch.metrics, route, code).inc();
+    watch.metrics.request_seconds.with_label_values(&[route]).observe(elapsed.as_secs_f64());
     let _entered = span.enter();
     tracing::debug!(
         status = response.status().as_u16(),
@@ -50,6 +94,16 @@ pub(super) async fn watch(State(metrics): State<Arc<Metrics>>, request: Request,
     );
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// The count of a route's requests that were answered with `code`.
+pub(super) fn counted(metrics: &Metrics, route: &str, code: Code) -> IntCounter {
+    metrics.requests.with_label_values(&[route, code.number().to_string().as_str()])
+}
+
+/// A request's id: its client's, if that can stand in a header and in a log line, or a new one.
+pub(super) fn id_of(headers: &HeaderMap) -> HeaderValue {
+    headers.get(&REQUEST_ID).filter(|id| is_sane(id)).cloned().unwrap_or_else(fresh_id)
 }
 
 /// Works on a request if there is room for it.
@@ -106,11 +160,16 @@ pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
     Error::internal("a handler panicked").into_response()
 }
 
-fn code_text(code: Code) -> String {
-    code.number().to_string()
+/// The method, as spans name it; clients may make up others.
+fn method(request: &Request) -> &'static str {
+    match *request.method() {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        _ => "other",
+    }
 }
 
-/// Whether a client's id can stand in a header and in a log line.
 fn is_sane(id: &HeaderValue) -> bool {
     let sane = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
     (1..=REQUEST_ID_BYTES).contains(&id.len()) && id.as_bytes().iter().all(sane)

@@ -11,8 +11,8 @@ use crate::domain::Groups;
 use crate::error::{Error, Result};
 use crate::model::GroupId;
 use crate::wire::{
-    CreateGroup, GroupNickname, GroupRef, GroupRole, GroupTarget, GroupView, JoinGroup, MemberView, Query, UpdateGroup,
-    group_info, group_new,
+    CreateGroup, CreatedGroup, GroupInfo, GroupNickname, GroupRef, GroupRole, GroupTarget, JoinGroup, MemberView, Query,
+    UpdateGroup,
 };
 
 type Service = State<Arc<Groups>>;
@@ -21,9 +21,9 @@ pub(super) async fn create(
     State(groups): Service,
     Authenticated(caller): Authenticated,
     Json(body): Json<CreateGroup>,
-) -> Result<Reply<GroupView>> {
+) -> Result<Reply<CreatedGroup>> {
     let (fields, members) = body.into_parts();
-    Ok(Reply(group_new(groups.create(&caller, fields, &members).await?)))
+    Ok(Reply(groups.create(&caller, fields, &members).await?.into()))
 }
 
 pub(super) async fn join(
@@ -42,8 +42,13 @@ pub(super) async fn quit(
     groups.quit(&caller, &body.group_id).await.map(Reply)
 }
 
-pub(super) async fn info(State(groups): Service, Authenticated(_): Authenticated, query: Query) -> Result<Reply<GroupView>> {
-    Ok(Reply(group_info(groups.info(query.required("group_id")?).await?)))
+pub(super) async fn info(
+    State(groups): Service,
+    Authenticated(caller): Authenticated,
+    query: Query,
+) -> Result<Reply<GroupInfo>> {
+    let (group, role) = groups.info(&caller, query.required("group_id")?).await?;
+    Ok(Reply(GroupInfo::new(group, role)))
 }
 
 pub(super) async fn members(
@@ -105,9 +110,10 @@ pub(super) async fn update(
     State(groups): Service,
     Authenticated(caller): Authenticated,
     Json(body): Json<UpdateGroup>,
-) -> Result<Reply<GroupView>> {
+) -> Result<Reply<GroupInfo>> {
     let UpdateGroup { group_id, name, introduction, avatar } = body;
-    Ok(Reply(group_info(groups.update(&caller, &group_id, name, introduction, avatar).await?)))
+    let (group, role) = groups.update(&caller, &group_id, name, introduction, avatar).await?;
+    Ok(Reply(GroupInfo::new(group, Some(role))))
 }
 
 pub(super) async fn nickname(

@@ -4,19 +4,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::http::Request;
+use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
 
+use super::entrance::Entrance;
+use super::tls::Tls;
 use crate::lifecycle::Slot;
 
 /// Where a request came from.
@@ -34,20 +35,21 @@ const UNACKNOWLEDGED_MS: u32 = 60_000;
 pub struct ServeLimits {
     /// Connections at once.
     pub connections: usize,
-    /// How long the head of a request may take.
+    /// How long the head of a request may take, and so may a TLS handshake.
     pub header_time: Duration,
 }
 
 /// Accepts connections and serves them.
 pub struct Listener {
     socket: TcpListener,
+    tls: Option<TlsAcceptor>,
     limits: ServeLimits,
 }
 
 impl Listener {
-    /// Listens on `address`.
-    pub async fn bind(address: SocketAddr, limits: ServeLimits) -> std::io::Result<Self> {
-        Ok(Self { socket: TcpListener::bind(address).await?, limits })
+    /// Listens on `address`, for clients that speak TLS if there is one to speak, else for those that do not.
+    pub async fn bind(address: SocketAddr, tls: Option<&Tls>, limits: ServeLimits) -> std::io::Result<Self> {
+        Ok(Self { socket: TcpListener::bind(address).await?, tls: tls.map(Tls::acceptor), limits })
     }
 
     /// The address, with the port that it really has.
@@ -57,7 +59,7 @@ impl Listener {
 
     /// Serves until `stop`; then accepts nothing more and lets requests that have begun finish. `tracker` counts the
     /// connections, except those that became WebSockets.
-    pub async fn run(self, router: Router, tracker: TaskTracker, stop: CancellationToken) {
+    pub async fn run(self, entrance: Entrance, tracker: TaskTracker, stop: CancellationToken) {
         let room = Arc::new(Semaphore::new(self.limits.connections));
         loop {
             let accepted = tokio::select! {
@@ -65,8 +67,11 @@ impl Listener {
                 accepted = accept(&self.socket, &room) => accepted,
             };
             if let Some((stream, peer, slot)) = accepted {
-                let serving = Serving { router: router.clone(), peer: Peer(peer), slot, limits: self.limits };
-                tracker.spawn(serving.run(stream, stop.clone()));
+                let serving = Serving { entrance: entrance.clone(), peer: Peer(peer), slot, limits: self.limits };
+                match &self.tls {
+                    Some(tls) => tracker.spawn(serving.run_tls(stream, tls.clone(), stop.clone())),
+                    None => tracker.spawn(serving.run(stream, stop.clone())),
+                };
             }
         }
     }
@@ -95,19 +100,31 @@ async fn accept(socket: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStrea
 
 /// One connection.
 struct Serving {
-    router: Router,
+    entrance: Entrance,
     peer: Peer,
     slot: Slot,
     limits: ServeLimits,
 }
 
 impl Serving {
-    async fn run(self, stream: TcpStream, stop: CancellationToken) {
-        let Self { router, peer, slot, limits } = self;
+    async fn run_tls(self, stream: TcpStream, tls: TlsAcceptor, stop: CancellationToken) {
+        let handshake = tokio::select! {
+            ended = tokio::time::timeout(self.limits.header_time, tls.accept(stream)) => ended,
+            () = stop.cancelled() => return,
+        };
+        match handshake {
+            Ok(Ok(stream)) => self.run(stream, stop).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        }
+    }
+
+    async fn run(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, stop: CancellationToken) {
+        let Self { entrance, peer, slot, limits } = self;
         let answer = move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(slot.clone());
-            router.clone().oneshot(request.map(Body::new))
+            entrance.answer(request)
         };
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{ConversationId, GroupId, Message, Platform, UserId};
+use super::{ConversationId, GroupId, Message, Platform, ReceiveOption, UserId};
 
 /// What a frame has besides a message's content, and what it costs to keep: ids, numbers, names of fields.
 pub const FRAME_BYTES: usize = 384;
@@ -32,6 +32,15 @@ pub enum Push {
     },
     /// A group or its members changed.
     Group(Arc<GroupChange>),
+    /// A user set how it has a conversation.
+    Settings {
+        /// Which conversation.
+        conversation: ConversationId,
+        /// Whether and how it is told of messages now.
+        receive: ReceiveOption,
+        /// Whether it is listed first now.
+        is_pinned: bool,
+    },
 }
 
 /// A change of a group, as its members are told.

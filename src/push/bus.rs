@@ -46,7 +46,7 @@ pub trait Bus: Send + Sync {
     /// Takes note of a group's new members and windows, then tells its members and those who changed.
     fn group_changed(&self, update: &GroupUpdate);
 
-    /// Takes note of a user's settings: whether it wants pushes of the conversation.
+    /// Takes note of a user's settings of a conversation, such as whether it wants pushes of it, and tells all its connections.
     fn settings_changed(&self, user: &UserId, conversation: &Conversation);
 
     /// Registers a connection; it is told of everything that is stored after this answers. `Err(reason)` inside if the user

@@ -2,24 +2,52 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
 use super::bus::Attach;
 use crate::model::{Caller, CloseReason, Platform, Push, PushId};
+use crate::telemetry::Trace;
+
+/// Sockets of one parcel whose spans are made: what follows in a large group says nothing new.
+const TRACED_SOCKETS: usize = 16;
 
 /// Something to push, encoded once for all sockets.
 pub struct Parcel {
     push: Push,
     encoded: OnceLock<Box<str>>,
+    traced: Option<Box<Traced>>,
+}
+
+/// The trace that a parcel belongs to.
+struct Traced {
+    trace: Trace,
+    since: Instant,
+    sockets: AtomicUsize,
 }
 
 impl Parcel {
-    /// A parcel not yet encoded.
+    /// A parcel not yet encoded. It belongs to the current trace.
     pub fn new(push: Push) -> Arc<Self> {
-        Arc::new(Self { push, encoded: OnceLock::new() })
+        let trace = Trace::current();
+        let traced = trace.is_on().then(|| Box::new(Traced { trace, since: Instant::now(), sockets: AtomicUsize::new(0) }));
+        Arc::new(Self { push, encoded: OnceLock::new(), traced })
+    }
+
+    /// Whether it belongs to a trace.
+    pub fn is_traced(&self) -> bool {
+        self.traced.is_some()
+    }
+
+    /// Says, to its trace, that it was written to a socket.
+    pub fn reached_socket(&self) {
+        let Some(traced) = &self.traced else { return };
+        if traced.sockets.fetch_add(1, Ordering::Relaxed) < TRACED_SOCKETS {
+            drop(traced.trace.stage_since("push.socket", traced.since));
+        }
     }
 
     /// What is pushed.
@@ -36,7 +64,7 @@ impl Parcel {
     pub(super) fn size(&self) -> usize {
         match &self.push {
             Push::Message { message, .. } => message.content.len() + FRAME_BYTES,
-            Push::Read { .. } => FRAME_BYTES,
+            Push::Read { .. } | Push::Settings { .. } => FRAME_BYTES,
             Push::Group(change) => FRAME_BYTES + change.users.len() * 32,
         }
     }
@@ -156,6 +184,12 @@ impl Connection {
             return Taken::Frames(std::mem::take(&mut queue.frames));
         }
         if std::mem::take(&mut queue.ping) { Taken::Ping } else { Taken::Nothing }
+    }
+
+    /// Whether there is something to do now.
+    pub fn has_more(&self) -> bool {
+        let queue = lock(&self.queue);
+        queue.closing.is_some() || queue.ping || !queue.frames.is_empty()
     }
 
     /// Whether it is being closed: what still waits need not be written.

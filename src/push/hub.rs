@@ -17,11 +17,10 @@ use super::roster::Roster;
 use super::sweep::Swept;
 use crate::clock::Clock;
 use crate::model::{
-    Caller, CloseReason, Conversation, ConversationId, GroupUpdate, Message, Platform, Push, PushId, ReceiveOption, Stored,
-    UserId,
+    Caller, CloseReason, Conversation, ConversationId, GroupUpdate, Message, Platform, Push, PushId, Stored, UserId,
 };
 use crate::store::{Conversations, StoreError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Trace};
 
 /// Everybody who is present, each with its log.
 pub struct Hub {
@@ -55,18 +54,21 @@ impl Hub {
         let future = |after: &PushId| after.at_ms > self.roster.clock.now_ms();
         // A time to come says nothing: the clock was set back, or the place is made up.
         let after = attach.after.map(|after| if future(&after) { PushId { at_ms: 0, ..after } } else { after });
-        let missed = after.map(|after| state.log.since(after, attach.caller.platform, self.roster.limits.recovery_bytes));
+        let missed = after.map(|after| state.log.since(after, self.roster.limits.recovery_bytes));
         Some(Ok(Attached { connection, position, missed }))
     }
 
-    /// Logs a parcel and queues it for the connections of the audience.
-    fn tell(&self, presence: &Presence<Log>, parcel: &Arc<Parcel>, audience: Audience, kind: &str) {
+    /// Logs a parcel and queues it for the connections of the audience, unless it is a message that the user wants no pushes of.
+    fn tell(&self, presence: &Presence<Log>, parcel: &Arc<Parcel>, audience: Audience) {
         let outcome = {
             let mut state = lock(&presence.state);
-            let id = state.log.append(parcel, audience.except, self.roster.clock.now_ms());
+            if !state.wants(parcel.push()) {
+                return;
+            }
+            let id = state.log.append(parcel, self.roster.clock.now_ms());
             state.tell(parcel, id, audience)
         };
-        self.roster.count(&presence.user, outcome, kind);
+        self.roster.count(&presence.user, outcome, parcel);
     }
 
     fn publish(&self, message: &Arc<Message>, origin: Platform) {
@@ -77,13 +79,13 @@ impl Hub {
         if present.is_empty() {
             return;
         }
-        let parcel = Parcel::new(Push::Message { message: Arc::clone(message), origin });
+        let mut span = Trace::current().stage("push");
+        span.set("nexo.users", present.len() as i64);
+        let push = Push::Message { message: Arc::clone(message), origin };
+        let parcel = span.trace().enter(|| Parcel::new(push));
         for presence in present {
-            if presence.mutes(&message.conversation) {
-                continue;
-            }
             let except = (presence.user == message.sender).then_some(origin);
-            self.tell(&presence, &parcel, Audience { except, events: false }, "message");
+            self.tell(&presence, &parcel, Audience { except, events: false });
         }
     }
 }
@@ -99,7 +101,7 @@ impl Bus for Hub {
             let (user, read_seq) = (user.clone(), conversation.read_seq);
             let push = Push::Read { user, conversation: conversation.id.clone(), read_seq, origin };
             let audience = Audience { except: Some(origin), events: true };
-            self.tell(&presence, &Parcel::new(push), audience, "conversation_read");
+            self.tell(&presence, &Parcel::new(push), audience);
         }
     }
 
@@ -108,13 +110,16 @@ impl Bus for Hub {
         let concerned = self.roster.concerned(update.group.id, &update.change.users);
         let parcel = Parcel::new(Push::Group(Arc::new(update.change.clone())));
         for presence in concerned {
-            self.tell(&presence, &parcel, Audience { except: None, events: true }, "group_changed");
+            self.tell(&presence, &parcel, Audience { except: None, events: true });
         }
     }
 
     fn settings_changed(&self, user: &UserId, conversation: &Conversation) {
         if let Some(presence) = self.roster.find(user) {
-            presence.set_muted(&conversation.id, conversation.receive == ReceiveOption::Mute);
+            let Conversation { id, receive, is_pinned, .. } = conversation;
+            lock(&presence.state).set_receive(id, *receive, presence.subscribed.initialized());
+            let push = Push::Settings { conversation: id.clone(), receive: *receive, is_pinned: *is_pinned };
+            self.tell(&presence, &Parcel::new(push), Audience { except: None, events: true });
         }
     }
 

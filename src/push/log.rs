@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::connection::Parcel;
-use crate::model::{ConversationId, Platform, Push, PushId};
+use crate::model::{ConversationId, Push, PushId};
 
 /// One entry: a message by reference, anything else whole.
 #[derive(Debug, Clone)]
@@ -23,8 +23,6 @@ pub enum Entry {
 #[derive(Debug)]
 struct Logged {
     entry: Entry,
-    /// The platform that is not told.
-    except: Option<Platform>,
     size: usize,
     at_ms: i64,
 }
@@ -66,7 +64,7 @@ impl Log {
     }
 
     /// Appends, and forgets the oldest entry if there are too many.
-    pub(super) fn append(&mut self, parcel: &Arc<Parcel>, except: Option<Platform>, now_ms: i64) -> PushId {
+    pub(super) fn append(&mut self, parcel: &Arc<Parcel>, now_ms: i64) -> PushId {
         let entry = match parcel.push() {
             Push::Message { message, .. } => Entry::Message { conversation: message.conversation.clone(), seq: message.seq },
             _ => Entry::Event(Arc::clone(parcel)),
@@ -74,21 +72,22 @@ impl Log {
         if self.entries.len() >= self.capacity {
             self.entries.pop_front();
         }
-        self.entries.push_back(Logged { entry, except, size: parcel.size(), at_ms: now_ms });
+        self.entries.push_back(Logged { entry, size: parcel.size(), at_ms: now_ms });
         self.last += 1;
         self.last_at_ms = now_ms;
         self.position()
     }
 
-    /// What a client on `platform` that knows everything up to `after` has missed; at most `bytes` of it.
-    pub(super) fn since(&self, after: PushId, platform: Platform, bytes: usize) -> Missed {
+    /// What a client that knows everything up to `after` has missed; at most `bytes` of it. What its own platform did is among that:
+    /// another device may have had the platform meanwhile.
+    pub(super) fn since(&self, after: PushId, bytes: usize) -> Missed {
         let first = self.last - self.entries.len() as u64 + 1;
         let known = after.epoch == self.epoch && after.position <= self.last && after.position + 1 >= first;
         if !known {
             return Missed::Since(after.at_ms);
         }
         let skipped = usize::try_from(after.position + 1 - first).unwrap_or(usize::MAX);
-        let missed = self.entries.iter().enumerate().skip(skipped).filter(|(_, logged)| logged.except != Some(platform));
+        let missed = self.entries.iter().enumerate().skip(skipped);
         if missed.clone().map(|(_, logged)| logged.size).sum::<usize>() > bytes {
             return Missed::Since(after.at_ms);
         }
@@ -102,7 +101,7 @@ impl Log {
 mod tests {
     use super::super::connection::FRAME_BYTES;
     use super::*;
-    use crate::model::UserId;
+    use crate::model::{Platform, UserId};
     use proptest::prelude::*;
 
     fn event(number: u64) -> Arc<Parcel> {
@@ -126,14 +125,14 @@ mod tests {
         fn a_recovery_is_whole_or_says_that_it_is_not(total in 0u64..40, capacity in 1usize..20, after in 0u64..50) {
             let mut log = Log::new(7, capacity, 0);
             for entry in 1..=total {
-                let id = log.append(&event(entry), (entry % 5 == 0).then_some(Platform::Ios), entry as i64);
+                let id = log.append(&event(entry), entry as i64);
                 prop_assert_eq!(id.position, entry);
             }
-            let missed = log.since(PushId { epoch: 7, position: after, at_ms: 0 }, Platform::Ios, usize::MAX);
+            let missed = log.since(PushId { epoch: 7, position: after, at_ms: 0 }, usize::MAX);
             match missed {
                 Missed::Whole { entries, .. } => {
                     let got: Vec<(u64, u64)> = entries.iter().map(|(id, entry)| (id.position, number(entry))).collect();
-                    let expected: Vec<(u64, u64)> = (after + 1..=total).filter(|e| e % 5 != 0).map(|e| (e, e)).collect();
+                    let expected: Vec<(u64, u64)> = (after + 1..=total).map(|e| (e, e)).collect();
                     prop_assert_eq!(got, expected);
                 }
                 Missed::Since(_) => prop_assert!(after > total || after + (capacity as u64) < total),
@@ -144,10 +143,10 @@ mod tests {
     #[test]
     fn a_log_of_another_epoch_or_too_many_bytes_is_not_whole() {
         let mut log = Log::new(7, 10, 0);
-        log.append(&event(1), None, 5);
-        assert!(matches!(log.since(PushId { epoch: 8, position: 0, at_ms: 3 }, Platform::Ios, 1 << 20), Missed::Since(3)));
+        log.append(&event(1), 5);
+        assert!(matches!(log.since(PushId { epoch: 8, position: 0, at_ms: 3 }, 1 << 20), Missed::Since(3)));
         let start = PushId { epoch: 7, position: 0, at_ms: 3 };
-        assert!(matches!(log.since(start, Platform::Ios, FRAME_BYTES - 1), Missed::Since(3)));
-        assert!(matches!(log.since(start, Platform::Ios, FRAME_BYTES), Missed::Whole { .. }));
+        assert!(matches!(log.since(start, FRAME_BYTES - 1), Missed::Since(3)));
+        assert!(matches!(log.since(start, FRAME_BYTES), Missed::Whole { .. }));
     }
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
 
-use super::connection::{Connection, Frame, Parcel, lock};
-use crate::model::{ConversationId, Platform, PushId, UserId};
+use super::connection::{Connection, Frame, Parcel};
+use crate::model::{ConversationId, Platform, Push, PushId, ReceiveOption, UserId};
 
 /// Who of a user's connections is told.
 #[derive(Debug, Clone, Copy)]
@@ -52,8 +52,14 @@ impl<L> State<L> {
         self.muted.get(conversation).copied().unwrap_or(false)
     }
 
+    /// Whether the user wants this pushed.
+    pub(super) fn wants(&self, push: &Push) -> bool {
+        !matches!(push, Push::Message { message, .. } if self.mutes(&message.conversation))
+    }
+
     /// Takes note of what the user wants of a conversation; `loaded` if what the store says of that is here already.
-    pub(super) fn set_muted(&mut self, conversation: &ConversationId, muted: bool, loaded: bool) {
+    pub(super) fn set_receive(&mut self, conversation: &ConversationId, receive: ReceiveOption, loaded: bool) {
+        let muted = receive == ReceiveOption::Mute;
         // What is being read from the store may be older: until it is here, "not muted" has to be remembered too.
         if muted || !loaded {
             self.muted.insert(conversation.clone(), muted);
@@ -76,16 +82,5 @@ impl<L> Presence<L> {
     pub(super) fn new(user: UserId, log: L, now_ms: i64) -> Self {
         let state = State { log, connections: Vec::new(), muted: HashMap::new(), gone_since_ms: now_ms, retired: false };
         Self { user, state: Mutex::new(state), subscribed: OnceCell::new() }
-    }
-
-    /// Whether the user wants no pushes of `conversation`.
-    pub(super) fn mutes(&self, conversation: &ConversationId) -> bool {
-        lock(&self.state).mutes(conversation)
-    }
-
-    /// Takes note of what the user wants of a conversation.
-    pub(super) fn set_muted(&self, conversation: &ConversationId, muted: bool) {
-        let loaded = self.subscribed.initialized();
-        lock(&self.state).set_muted(conversation, muted, loaded);
     }
 }

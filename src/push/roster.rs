@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::Limits;
 use super::bus::Attach;
-use super::connection::{Connection, lock};
+use super::connection::{Connection, Parcel, lock};
 use super::presence::{Presence, State};
 use crate::clock::Clock;
-use crate::model::{CloseReason, GroupId, GroupUpdate, UserId, Windows};
+use crate::model::{CloseReason, GroupId, GroupUpdate, Push, UserId, Windows};
 use crate::store::Subscription;
 use crate::telemetry::Metrics;
 
@@ -204,9 +204,16 @@ impl<L> Roster<L> {
         connections.into_iter().filter(|connection| connection.caller().jti == jti).collect()
     }
 
-    /// Counts frames of a kind that were queued, and says whose sockets were too slow.
-    pub(super) fn count(&self, user: &UserId, (told, slow): (u64, u64), kind: &str) {
-        self.metrics.pushes.with_label_values(&[kind]).inc_by(told);
+    /// Counts the frames of a parcel that were queued, and says whose sockets were too slow.
+    pub(super) fn count(&self, user: &UserId, (told, slow): (u64, u64), parcel: &Parcel) {
+        let pushes = &self.metrics.pushes;
+        let of_kind = match parcel.push() {
+            Push::Message { .. } => &pushes.messages,
+            Push::Read { .. } => &pushes.reads,
+            Push::Group(_) => &pushes.group_changes,
+            Push::Settings { .. } => &pushes.settings,
+        };
+        of_kind.inc_by(told);
         if slow > 0 {
             tracing::info!(user.id = %user, slow, "closed {slow} slow WebSockets of user {user}");
         }

@@ -1,8 +1,11 @@
 //! What clients get: the envelope, and the shapes inside it. Messages have a file of their own.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::model::{ConversationState, Group, GroupId, Member, User};
+use super::schemas;
+use crate::domain::Token;
+use crate::model::{ConversationState, Group, GroupId, Member, Role, User};
 
 /// The envelope around a success.
 pub fn envelope<T: Serialize>(data: &T) -> serde_json::Result<Vec<u8>> {
@@ -16,12 +19,23 @@ pub fn envelope<T: Serialize>(data: &T) -> serde_json::Result<Vec<u8>> {
 pub(super) const ENVELOPE: &[u8] = br#"{"code":0,"msg":"success","data":"#;
 
 /// A user, as others see it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
 pub struct UserView {
+    /// Who it is.
+    #[schema(value_type = schemas::UserId)]
     user_id: String,
+    /// The name to show.
+    #[schema(value_type = schemas::Name)]
     nickname: String,
+    /// The URL of a picture, or `""`.
+    #[schema(value_type = schemas::Avatar)]
     avatar: String,
+    /// Whatever clients keep with the user, or `""`.
+    #[schema(value_type = schemas::Extra)]
     extra: String,
+    /// When the user registered.
+    #[schema(value_type = schemas::Time)]
     created_at: i64,
 }
 
@@ -37,63 +51,167 @@ impl From<User> for UserView {
     }
 }
 
-/// A token, after a login with whose it is.
-#[derive(Serialize)]
-pub struct TokenView {
-    /// The token.
-    pub token: String,
+/// A login: the token, and whose it is.
+#[derive(Serialize, ToSchema)]
+pub struct LoggedIn {
+    /// The token: good for seven days (`auth.token_ttl_s`).
+    #[schema(examples("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9..."))]
+    token: String,
+    /// When it ends.
+    #[schema(value_type = schemas::Time)]
+    expires_at: i64,
     /// Who logged in.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_info: Option<UserView>,
+    user_info: UserView,
 }
 
-/// A group.
-#[derive(Serialize)]
-pub struct GroupView {
+impl LoggedIn {
+    /// The login of `user`.
+    pub fn new(token: Token, user: User) -> Self {
+        Self { token: token.text, expires_at: token.expires_at_ms, user_info: user.into() }
+    }
+}
+
+/// The token in place of another.
+#[derive(Serialize, ToSchema)]
+pub struct Refreshed {
+    /// The token: good for seven days (`auth.token_ttl_s`).
+    #[schema(examples("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9..."))]
+    token: String,
+    /// When it ends.
+    #[schema(value_type = schemas::Time)]
+    expires_at: i64,
+}
+
+impl From<Token> for Refreshed {
+    fn from(token: Token) -> Self {
+        Self { token: token.text, expires_at: token.expires_at_ms }
+    }
+}
+
+/// A group that was just created.
+#[derive(Serialize, ToSchema)]
+pub struct CreatedGroup {
+    /// The `group_id` of other calls.
+    #[schema(value_type = schemas::GroupId)]
     id: String,
+    /// What it is called.
+    #[schema(value_type = schemas::Name)]
     name: String,
+    /// What it says of itself, or `""`.
+    #[schema(value_type = schemas::Introduction)]
     introduction: String,
+    /// The URL of a picture, or `""`.
+    #[schema(value_type = schemas::Avatar)]
     avatar: String,
+    /// Whether it lives.
+    #[schema(value_type = schemas::GroupStatus)]
     status: u8,
+    /// Who created it: the caller.
+    #[schema(value_type = schemas::UserId)]
     creator_user_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    member_count: Option<u64>,
+    /// What the caller may do: it is the owner.
+    #[schema(value_type = schemas::RoleLevelOrNone)]
+    role_level: u8,
+    /// When it was created.
+    #[schema(value_type = schemas::Time)]
     created_at: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    updated_at: Option<i64>,
+    /// When it or its members last changed.
+    #[schema(value_type = schemas::Time)]
+    updated_at: i64,
 }
 
-/// A group as its creation answers it.
-pub fn group_new(group: Group) -> GroupView {
-    let updated_at = Some(group.updated_at_ms);
-    GroupView { member_count: None, updated_at, ..group_info(group) }
+impl From<Group> for CreatedGroup {
+    fn from(group: Group) -> Self {
+        Self {
+            id: group.id.to_string(),
+            name: group.fields.name,
+            introduction: group.fields.introduction,
+            avatar: group.fields.avatar,
+            status: group.status as u8,
+            creator_user_id: group.creator.as_str().to_owned(),
+            role_level: Role::Owner as u8,
+            created_at: group.created_at_ms,
+            updated_at: group.updated_at_ms,
+        }
+    }
 }
 
-/// A group as its info answers it.
-pub fn group_info(group: Group) -> GroupView {
-    GroupView {
-        id: group.id.to_string(),
-        name: group.fields.name,
-        introduction: group.fields.introduction,
-        avatar: group.fields.avatar,
-        status: group.status as u8,
-        creator_user_id: group.creator.as_str().to_owned(),
-        member_count: Some(group.member_count),
-        created_at: group.created_at_ms,
-        updated_at: None,
+/// A group, and what the caller is in it.
+#[derive(Serialize, ToSchema)]
+pub struct GroupInfo {
+    /// The `group_id` of other calls.
+    #[schema(value_type = schemas::GroupId)]
+    id: String,
+    /// What it is called.
+    #[schema(value_type = schemas::Name)]
+    name: String,
+    /// What it says of itself, or `""`.
+    #[schema(value_type = schemas::Introduction)]
+    introduction: String,
+    /// The URL of a picture, or `""`.
+    #[schema(value_type = schemas::Avatar)]
+    avatar: String,
+    /// Whether it lives.
+    #[schema(value_type = schemas::GroupStatus)]
+    status: u8,
+    /// Who created it.
+    #[schema(value_type = schemas::UserId)]
+    creator_user_id: String,
+    /// How many members are in.
+    #[schema(value_type = schemas::Count)]
+    member_count: u64,
+    /// What the caller may do.
+    #[schema(value_type = schemas::RoleLevelOrNone)]
+    role_level: u8,
+    /// When it was created.
+    #[schema(value_type = schemas::Time)]
+    created_at: i64,
+}
+
+impl GroupInfo {
+    /// A group as one sees it who has this role in it, if any.
+    pub fn new(group: Group, role: Option<Role>) -> Self {
+        Self {
+            id: group.id.to_string(),
+            name: group.fields.name,
+            introduction: group.fields.introduction,
+            avatar: group.fields.avatar,
+            status: group.status as u8,
+            creator_user_id: group.creator.as_str().to_owned(),
+            member_count: group.member_count,
+            role_level: role.map_or(0, |role| role as u8),
+            created_at: group.created_at_ms,
+        }
     }
 }
 
 /// A member of a group.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Member)]
 pub struct MemberView {
+    /// The number of the member within its group, from 1, in the order of first joining; kept by one who comes back.
+    #[schema(minimum = 1, examples(1))]
     id: u64,
+    /// Which group.
+    #[schema(value_type = schemas::GroupId)]
     group_id: String,
+    /// Who it is.
+    #[schema(value_type = schemas::UserId)]
     user_id: String,
+    /// Its own name in the group, or `""`.
+    #[schema(value_type = schemas::GroupNickname)]
     group_nickname: String,
+    /// What it may do.
+    #[schema(value_type = schemas::RoleLevel)]
     role_level: u8,
+    /// Whether it is in the group.
+    #[schema(value_type = schemas::MemberStatus)]
     status: u8,
+    /// When it joined last.
+    #[schema(value_type = schemas::Time)]
     joined_at: i64,
+    /// Who invited it, or `""`.
+    #[schema(value_type = schemas::UserIdOrEmpty)]
     inviter_user_id: String,
 }
 
@@ -114,17 +232,37 @@ impl MemberView {
 }
 
 /// A conversation.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Conversation)]
 pub struct ConversationView {
+    /// Which conversation.
+    #[schema(value_type = schemas::ConversationId)]
     conversation_id: String,
+    /// Between two users, or of a group.
+    #[schema(value_type = schemas::SessionType)]
     conversation_type: u8,
+    /// The other user, or `""` in a group.
+    #[schema(value_type = schemas::UserIdOrEmpty)]
     peer_user_id: String,
+    /// The group, or `""` in a single conversation.
+    #[schema(value_type = schemas::GroupIdOrEmpty)]
     group_id: String,
+    /// Whether messages are pushed.
+    #[schema(value_type = schemas::RecvMsgOpt)]
     recv_msg_opt: u8,
+    /// Whether it is listed first.
     is_pinned: bool,
+    /// How many messages the caller may see and has not read; exact.
+    #[schema(value_type = schemas::Count)]
     unread_count: u64,
+    /// The highest seq that the caller may see, or 0.
+    #[schema(value_type = schemas::Seq)]
     max_seq: u64,
+    /// Up to where the caller has read; never above `max_seq`.
+    #[schema(value_type = schemas::Seq)]
     read_seq: u64,
+    /// When the last message was sent, or the caller joined.
+    #[schema(value_type = schemas::Time)]
     updated_at: i64,
 }
 
@@ -148,10 +286,17 @@ impl ConversationView {
 }
 
 /// How far a conversation is read.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReadState)]
 pub struct ReadState {
+    /// The highest seq that the caller may see, or 0.
+    #[schema(value_type = schemas::Seq)]
     max_seq: u64,
+    /// Up to where the caller has read; never above `max_seq`.
+    #[schema(value_type = schemas::Seq)]
     read_seq: u64,
+    /// How many messages the caller may see and has not read; exact.
+    #[schema(value_type = schemas::Count)]
     unread_count: u64,
 }
 
@@ -159,4 +304,13 @@ impl From<&ConversationState> for ReadState {
     fn from(state: &ConversationState) -> Self {
         Self { max_seq: state.max_seq(), read_seq: state.read_seq(), unread_count: state.unread() }
     }
+}
+
+/// How many messages are unread.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Unread)]
+pub struct UnreadView {
+    /// How many messages the caller may see above a seq; exact.
+    #[schema(value_type = schemas::Count)]
+    pub unread_count: u64,
 }

@@ -123,6 +123,12 @@ pub fn push_text(push: &Push) -> Box<str> {
             format!("{{\"event\":\"conversation_read\",\"conversation_id\":\"{conversation}\",\"read_seq\":{read_seq}")
                 .into_bytes()
         }
+        Push::Settings { conversation, receive, is_pinned } => format!(
+            "{{\"event\":\"conversation_changed\",\"conversation_id\":\"{conversation}\",\"recv_msg_opt\":{},\
+             \"is_pinned\":{is_pinned}",
+            *receive as u8
+        )
+        .into_bytes(),
         Push::Group(change) => {
             let changed = GroupChanged {
                 event: "group_changed",

@@ -1,14 +1,104 @@
 //! Messages as clients get them. They are most of all traffic, so they are written field by field around the content, which
 //! passes through as it came.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::answers::ENVELOPE;
+use super::contents::Content;
+use super::schemas;
 use crate::domain::Page;
 use crate::model::{ConversationKind, Message, MsgType};
+
+/// A message.
+///
+/// It is written by `write_open`; this is its shape in the API document, as those that follow are.
+#[derive(ToSchema)]
+#[schema(as = Message, description = "A message.")]
+pub struct MessageView {
+    /// Which conversation it is in.
+    #[schema(value_type = schemas::ConversationId)]
+    pub conversation_id: String,
+    /// Its position in the conversation, from 1, growing; with `conversation_id` it names the message.
+    #[schema(minimum = 1, examples(1))]
+    pub seq: u64,
+    /// As the sender gave it.
+    #[schema(value_type = schemas::ClientMsgId)]
+    pub client_msg_id: String,
+    /// Who sent it.
+    #[schema(value_type = schemas::UserId)]
+    pub sender_id: String,
+    /// Who receives it, or `""` in a group.
+    #[schema(value_type = schemas::UserIdOrEmpty)]
+    pub recv_id: String,
+    /// The group, or `""` in a single conversation.
+    #[schema(value_type = schemas::GroupIdOrEmpty)]
+    pub group_id: String,
+    /// To a user or to a group.
+    #[schema(value_type = schemas::SessionType)]
+    pub session_type: u8,
+    /// Of which kind the content is.
+    #[schema(value_type = schemas::MsgType)]
+    pub msg_type: u8,
+    /// As it was sent.
+    #[schema(value_type = Content)]
+    pub content: Box<RawValue>,
+    /// When the server accepted it.
+    #[schema(value_type = schemas::Time)]
+    pub send_at: i64,
+}
+
+/// A message of a page: with its text.
+pub struct PulledView;
+
+impl PartialSchema for PulledView {
+    fn schema() -> RefOr<Schema> {
+        let RefOr::T(Schema::Object(mut message)) = MessageView::schema() else { return MessageView::schema() };
+        let text =
+            ObjectBuilder::new().schema_type(Type::String).description(Some("The text of a text message, else `\"\"`."));
+        message.properties.insert("content_text".to_owned(), text.examples(["Hello!"]).into());
+        message.required.push("content_text".to_owned());
+        message.description = Some("A message of a page.".to_owned());
+        Schema::Object(message).into()
+    }
+}
+
+impl ToSchema for PulledView {
+    fn name() -> Cow<'static, str> {
+        "PulledMessage".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        MessageView::schemas(schemas);
+    }
+}
+
+/// A page of messages.
+#[derive(ToSchema)]
+#[schema(as = Page)]
+pub struct PageView {
+    /// The messages, ascending by `seq`: only what the caller may see.
+    #[schema(value_type = Vec<PulledView>, max_items = 100)]
+    pub messages: Vec<PulledView>,
+    /// The highest seq that the caller may see, or 0; always that of a stored message.
+    #[schema(value_type = schemas::Seq)]
+    pub max_seq: u64,
+}
+
+/// How far a conversation goes.
+#[derive(ToSchema)]
+#[schema(as = MaxSeq)]
+pub struct MaxSeqView {
+    /// The highest seq that the caller may see, or 0.
+    #[schema(value_type = schemas::Seq)]
+    pub max_seq: u64,
+}
 
 /// The answer to a send.
 pub fn sent(message: &Message) -> Vec<u8> {

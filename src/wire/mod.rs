@@ -3,13 +3,15 @@
 mod answers;
 mod bearer;
 mod bodies;
+pub mod contents;
 mod decode;
 mod frames;
 mod messages;
 mod query;
+pub mod schemas;
 
 pub use answers::{
-    ConversationView, GroupView, MemberView, ReadState, TokenView, UserView, envelope, group_info, group_new,
+    ConversationView, CreatedGroup, GroupInfo, LoggedIn, MemberView, ReadState, Refreshed, UnreadView, UserView, envelope,
 };
 pub use bearer::bearer;
 pub use bodies::{
@@ -18,5 +20,5 @@ pub use bodies::{
 };
 pub use decode::decode;
 pub use frames::{FrameIn, OP_EXPECTED, answered, hello, push_frame, push_text, recovered, refused};
-pub use messages::{max_seq, page, sent};
+pub use messages::{MaxSeqView, MessageView, PageView, max_seq, page, sent};
 pub use query::Query;

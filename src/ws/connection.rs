@@ -196,7 +196,7 @@ impl Serving<'_> {
         Box::pin(session::answer(Arc::clone(self.sockets), self.connection.caller(), text.to_owned()))
     }
 
-    /// Writes what waits now. Answers whether there may be more.
+    /// Writes what waits now. Answers whether more came meanwhile.
     async fn write_queued(&mut self) -> Result<bool, End> {
         match self.connection.take() {
             Taken::Nothing => return Ok(false),
@@ -204,14 +204,20 @@ impl Serving<'_> {
             Taken::Ping => self.ping().await?,
             Taken::Frames(frames) => {
                 let begun_ms = self.sockets.clock.steady_ms();
+                let mut traced = Vec::new();
                 for frame in frames {
                     self.feed(&frame).await?;
+                    if frame.parcel.is_traced() {
+                        traced.push(frame.parcel);
+                    }
                 }
                 self.flush().await?;
+                traced.iter().for_each(|parcel| parcel.reached_socket());
                 self.heard_if_slow(begun_ms);
             }
         }
-        Ok(true)
+        // The bell that rang for it may have been heard while a write was waited for.
+        Ok(self.connection.has_more())
     }
 
     /// Pings the client, if its token is still good.

@@ -15,7 +15,7 @@ use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::config::Origins;
 use crate::domain;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 
 pub use upgrade::upgrade;
 
@@ -29,6 +29,7 @@ pub struct Sockets {
     pub conversations: Arc<domain::Conversations>,
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<Metrics>,
+    pub traces: Traces,
     pub admission: Arc<Admission>,
     pub origins: Arc<Origins>,
     /// How often connections are pinged, which clients are told.

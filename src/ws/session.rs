@@ -1,34 +1,54 @@
 //! A session: what a client's frames mean. It knows no socket.
 
 use std::sync::Arc;
+use std::time::Instant;
+
+use tracing::Instrument;
 
 use super::Sockets;
 use crate::error::{Code, Error, Result};
 use crate::model::Caller;
+use crate::telemetry::Frames;
 use crate::wire::{self, FrameIn, MarkRead, MaxSeq, PullBody, SendBody};
-
-/// The ops, as metrics name them; anything else is `unknown`.
-const OPS: [&str; 5] = ["send", "pull", "max_seq", "mark_read", "ping"];
 
 /// The answer to a frame of `caller`.
 pub(super) async fn answer(sockets: Arc<Sockets>, caller: Caller, text: String) -> String {
+    let begun = Instant::now();
     let (id, op, outcome) = match FrameIn::parse(&text) {
         Ok(frame) => {
-            let op = OPS.into_iter().find(|op| *op == frame.op).unwrap_or("unknown");
-            let outcome = perform(&sockets, &caller, op, frame.data.as_bytes()).await;
+            let op = Frames::name(&frame.op);
+            let outcome = traced(&sockets, &caller, op, frame.data.as_bytes()).await;
             (frame.id, op, outcome)
         }
-        Err((id, error)) => (id, "unknown", Err(error)),
+        Err((id, error)) => {
+            error.log();
+            (id, "unknown", Err(error))
+        }
     };
     let code = outcome.as_ref().map_or_else(Error::code, |_| Code::Success);
-    sockets.metrics.frames.with_label_values(&[op, code.number().to_string().as_str()]).inc();
+    sockets.metrics.frames.answered(op, code, begun.elapsed());
     match outcome {
         Ok(envelope) => wire::answered(&id, &envelope),
-        Err(error) => {
-            error.log();
-            wire::refused(&id, &error)
-        }
+        Err(error) => wire::refused(&id, &error),
     }
+}
+
+/// Performs an op, traced if that is its turn. A failure is logged with the trace that it belongs to.
+async fn traced(sockets: &Sockets, caller: &Caller, op: &'static str, data: &[u8]) -> Result<Vec<u8>> {
+    let mut span = sockets.traces.begin(|| None, || format!("ws {op}"));
+    let log = if span.trace().is_on() {
+        let log = tracing::info_span!("frame", op, trace_id = tracing::field::Empty, span_id = tracing::field::Empty);
+        span.name_in(&log);
+        log
+    } else {
+        tracing::Span::none()
+    };
+    let performed = async { perform(sockets, caller, op, data).await.inspect_err(Error::log) };
+    let outcome = span.trace().around(performed.instrument(log)).await;
+    let error = outcome.as_ref().err();
+    let code = error.map_or(Code::Success, Error::code);
+    span.answered(code.number(), error.is_some_and(|error| error.status().is_server_error()));
+    outcome
 }
 
 /// The refusal of a frame that is no text.

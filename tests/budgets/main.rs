@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dhat::{HeapStats, Profiler};
 use nexo::model::{Caller, ConversationId, Message, Platform, Stored};
 use nexo::push::{Connection, Taken};
+use nexo::telemetry::{Trace, Traces, stage};
 use nexo::wire;
 use scene::{Scene, message};
 
@@ -112,5 +113,26 @@ fn a_send_between_two_takes_at_most_80_allocations_below_the_doors() {
         println!("{each} allocations for each send");
         // Each is a batch of its own here. Those of the store's own threads are among them.
         assert!(each <= 80, "{each} allocations for each send");
+    });
+}
+
+#[test]
+fn a_call_that_is_not_traced_allocates_nothing_for_its_stages() {
+    const CALLS: u64 = 1_000;
+    counted(async || {
+        let traces = Traces::default();
+        let before = HeapStats::get().total_blocks;
+        for _ in 0..CALLS {
+            let span = traces.begin(|| None, || "a call".to_owned());
+            let stages = async {
+                stage("a stage", std::future::ready(())).await;
+                Trace::current().enter(|| drop(Trace::current().stage("another")));
+                Trace::current().point()
+            };
+            assert_eq!(span.trace().around(stages).await, None);
+        }
+        // The test harness allocates some for the tests that wait for their turn; one in each call would be a thousand.
+        let blocks = HeapStats::get().total_blocks - before;
+        assert!(blocks < CALLS / 10, "{blocks} allocations for {CALLS} calls");
     });
 }

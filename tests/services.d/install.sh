@@ -19,15 +19,11 @@ install_packages() {
   command -v openssl >/dev/null || missing+=(openssl)
   command -v strace >/dev/null || missing+=(strace)
   command -v haproxy >/dev/null || [ -x /usr/sbin/haproxy ] || missing+=(haproxy)
+  command -v promtool >/dev/null || missing+=(prometheus)
   find_java || missing+=(openjdk-17-jdk-headless)
   command -v mvn >/dev/null || [ -d "$cassandra_jars" ] || missing+=(maven)
   [ "${#missing[@]}" -gt 0 ] || return 0
-  command -v apt-get >/dev/null || die "please install, by this system's own means: ${missing[*]}"
-  say "installs ${missing[*]}"
-  local -a root=()
-  if [ "$(id -u)" != 0 ]; then root=(sudo); fi
-  ${root[@]+"${root[@]}"} apt-get update -q >&2
-  ${root[@]+"${root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" >&2
+  by_apt "${missing[@]}"
 }
 
 # Complete or not there: a download that was cut off leaves nothing behind that looks like one.

@@ -1,11 +1,12 @@
 //! The floor under a fan-out: a process that does nothing but write a frame to each of its sockets.
 //!
-//! It is this program once more. On standard output it says where it listens; each line on standard input is a number of frames to
-//! write to every socket.
+//! It is this program once more, given a number of sockets and the frame's text. On standard output it says where it listens; each line
+//! on standard input is a number of frames to write to every socket.
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
@@ -15,7 +16,7 @@ use tokio::process::{Child, ChildStdin, Command};
 
 use crate::ws::put_server_frame;
 
-/// The word that makes this program the bare writer, with a number of sockets and of bytes behind it.
+/// The word that makes this program the bare writer, with a number of sockets and a frame behind it.
 const WORD: &str = "bare-writer";
 
 /// The process, as whoever measures sees it.
@@ -30,12 +31,12 @@ pub(crate) struct Bare {
 pub(crate) fn was_asked_for() -> Option<Result<()>> {
     let mut words = std::env::args().skip(1);
     (words.next()? == WORD).then(|| {
-        let mut number = || words.next().and_then(|word| word.parse().ok()).context("a number");
-        write_bare(number()?, number()?)
+        let sockets = words.next().and_then(|word| word.parse().ok()).context("a number")?;
+        write_bare(sockets, &words.next().context("a frame")?)
     })
 }
 
-fn write_bare(sockets: usize, bytes: usize) -> Result<()> {
+fn write_bare(sockets: usize, text: &str) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     println!("{}", listener.local_addr()?);
     let mut streams = Vec::with_capacity(sockets);
@@ -45,7 +46,7 @@ fn write_bare(sockets: usize, bytes: usize) -> Result<()> {
         streams.push(stream);
     }
     let mut frame = BytesMut::new();
-    put_server_frame(&mut frame, &vec![b'x'; bytes]);
+    put_server_frame(&mut frame, text.as_bytes());
     for line in std::io::stdin().lock().lines() {
         for _ in 0..line?.trim().parse::<usize>()? {
             for stream in &mut streams {
@@ -71,9 +72,9 @@ pub(crate) async fn once_more<const N: usize>(words: [&OsStr; N]) -> Result<(Chi
 
 impl Bare {
     /// Starts it; all of the sockets must connect before it writes.
-    pub(crate) async fn start(sockets: usize, bytes: u64) -> Result<Bare> {
-        let (sockets, bytes) = (sockets.to_string(), bytes.to_string());
-        let (mut child, address) = once_more([WORD.as_ref(), sockets.as_ref(), bytes.as_ref()]).await?;
+    pub(crate) async fn start(sockets: usize, text: &[u8]) -> Result<Bare> {
+        let sockets = sockets.to_string();
+        let (mut child, address) = once_more([WORD.as_ref(), sockets.as_ref(), OsStr::from_bytes(text)]).await?;
         let orders = child.stdin.take().context("the pipe was asked for")?;
         let pid = child.id().context("it has just started")?;
         Ok(Bare { address, pid, orders, _child: child })

@@ -94,7 +94,7 @@ impl ClusterBus {
         presence.subscribed.get_or_try_init(load).await?;
         let position = self.place_at(presence, &registered.connection, known, end);
         let missed = match attach.after {
-            Some(after) => Some(self.missed(presence, attach, after, (position, end)).await?),
+            Some(after) => Some(self.missed(presence, after, (position, end)).await?),
             None => None,
         };
         Ok(Some(Ok(Placed { registered, position, end, missed })))
@@ -164,7 +164,6 @@ impl ClusterBus {
     async fn missed(
         &self,
         presence: &Presence<Place>,
-        attach: &Attach,
         after: PushId,
         (position, end): (PushId, LogEnd),
     ) -> Result<Missed, StoreError> {
@@ -182,7 +181,8 @@ impl ClusterBus {
             let state = lock(&presence.state);
             let muted =
                 |entry: &LogEntry| matches!(entry, LogEntry::Message { conversation, .. } if state.mutes(conversation));
-            recorded.retain(|recorded| recorded.except != Some(attach.caller.platform) && !muted(&recorded.entry));
+            // What its own platform did stays: another device may have had the platform meanwhile.
+            recorded.retain(|recorded| !muted(&recorded.entry));
         }
         let size = |entry: &LogEntry| match entry {
             LogEntry::Message { size, .. } => *size,

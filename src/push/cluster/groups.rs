@@ -92,7 +92,7 @@ impl ClusterBus {
         let (_, seats) = self.groups.seats(group, std::slice::from_ref(&presence.user)).await?;
         let sees = |message: &Arc<Message>| seats.iter().any(|windows| windows.contains(message.seq));
         for message in messages.into_iter().filter(sees) {
-            self.tell_members(&Told { message, origin: None, version: 0 }, &[Arc::clone(presence)]);
+            self.tell_members(&Told::again(message, 0), &[Arc::clone(presence)]);
         }
         Ok(())
     }
@@ -134,21 +134,22 @@ impl ClusterBus {
 
     /// Tells these members. Their frames have the place in their log that was delivered last: large groups are not logged.
     fn tell_members(&self, told: &Told, audience: &[Arc<Presence<Place>>]) {
-        let Told { message, origin, .. } = told;
+        let Told { message, origin, trace, .. } = told;
         let lag_ms = (self.roster.clock.now_ms() - message.send_at_ms).max(0);
         self.metrics().between.lag.observe(lag_ms as f64 / 1_000.0);
-        let parcel = Parcel::new(Push::Message { message: Arc::clone(message), origin: origin.unwrap_or(Platform::Web) });
+        let push = Push::Message { message: Arc::clone(message), origin: origin.unwrap_or(Platform::Web) };
+        let parcel = trace.enter(|| Parcel::new(push));
         for presence in audience {
             let except = origin.filter(|_| presence.user == message.sender);
             let told = {
                 let state = lock(&presence.state);
-                match state.log.delivered().filter(|_| !state.mutes(&message.conversation)) {
+                match state.log.delivered().filter(|_| state.wants(parcel.push())) {
                     // Whoever has no place yet pulls all of that.
                     None => continue,
                     Some(at) => state.tell(&parcel, at, Audience { except, events: false }),
                 }
             };
-            self.roster.count(&presence.user, told, "message");
+            self.roster.count(&presence.user, told, &parcel);
         }
     }
 
@@ -164,7 +165,7 @@ impl ClusterBus {
                 let at = state.log.delivered();
                 at.map(|at| state.tell(&parcel, at, Audience { except: None, events: true }))
             };
-            told.into_iter().for_each(|told| self.roster.count(&presence.user, told, "group_changed"));
+            told.into_iter().for_each(|told| self.roster.count(&presence.user, told, &parcel));
         }
     }
 
@@ -206,7 +207,7 @@ impl ClusterBus {
                 let mut found = self.messages.at(&conversation, first, last).await?;
                 found.retain(|message| chunk.contains(&message.seq));
                 for message in found {
-                    if !self.take_group_message(Told { message, origin: None, version }) {
+                    if !self.take_group_message(Told::again(message, version)) {
                         return Ok(());
                     }
                 }

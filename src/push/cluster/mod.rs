@@ -29,12 +29,11 @@ use super::roster::Roster;
 use super::sweep::Swept;
 use crate::clock::Clock;
 use crate::model::{
-    Caller, CloseReason, Conversation, ConversationId, Fanout, GroupUpdate, Platform, Push, PushId, ReceiveOption, Stored,
-    UserId,
+    Caller, CloseReason, Conversation, ConversationId, Fanout, GroupUpdate, Platform, Push, PushId, Stored, UserId,
 };
 use crate::store::cluster::{Address, Event, GroupNodes, Letter, Logs, Nodes};
 use crate::store::{Conversations, Groups, Messages, StoreError, Stores};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Point, Trace, Traces};
 use events::{Events, Job, Recipients};
 use outbox::Outbox;
 use place::{Delivery, Place, Ready};
@@ -56,6 +55,7 @@ pub struct ClusterBus {
     outbox: Outbox,
     events: Events,
     refreshes: Refreshes,
+    traces: Traces,
 }
 
 impl ClusterBus {
@@ -65,7 +65,7 @@ impl ClusterBus {
         stores: &Stores,
         (logs, nodes, group_nodes): (Logs, Nodes, GroupNodes),
         clock: Arc<dyn Clock>,
-        metrics: Arc<Metrics>,
+        (metrics, traces): (Arc<Metrics>, Traces),
     ) -> Result<(Arc<Self>, ClusterTasks), StoreError> {
         let (outbox, letters) = Outbox::new(Arc::clone(&metrics));
         let (events, jobs) = Events::new(Arc::clone(&metrics));
@@ -82,6 +82,7 @@ impl ClusterBus {
             outbox,
             events,
             refreshes,
+            traces,
         });
         let tasks = ClusterTasks::start(Arc::clone(&bus), letters, jobs, due).await?;
         Ok((bus, tasks))
@@ -94,36 +95,49 @@ impl ClusterBus {
     /// Takes a letter that came in this node's stream.
     fn take_in(self: &Arc<Self>, bytes: &[u8]) {
         match Letter::decode(bytes) {
-            Some(Letter::Message { message, to }) => {
+            Some((letter, from)) => self.take_letter(letter, from),
+            // What it told of is in the logs, and read from there.
+            None => tracing::warn!("a letter of another release was not understood"),
+        }
+    }
+
+    /// Takes a letter that belongs to a trace, perhaps.
+    fn take_letter(self: &Arc<Self>, letter: Letter, from: Option<Point>) {
+        let span = self.traces.go_on(from, "push.deliver");
+        let trace = span.trace();
+        trace.enter(|| self.act_on(letter));
+    }
+
+    fn act_on(self: &Arc<Self>, letter: Letter) {
+        match letter {
+            Letter::Message { message, to } => {
                 let parcel = Parcel::new(Push::Message { message, origin: Platform::Web });
                 self.deliver_all(&to, |_| parcel.clone());
             }
             // What finds no room here is found by the next comparison.
-            Some(Letter::GroupMessage { message, origin, version }) => {
-                self.take_group_message(Told { message, origin, version });
+            Letter::GroupMessage { message, origin, version } => {
+                self.take_group_message(Told { message, origin, version, trace: Trace::current() });
             }
-            Some(Letter::GroupEvent { change }) => self.tell_group_event(&change),
-            Some(Letter::Seats { group, version, members }) => self.seats.change(group, version, &members),
-            Some(Letter::Event { event: Event::Seat { moved, .. }, to }) => {
+            Letter::GroupEvent { change } => self.tell_group_event(&change),
+            Letter::Seats { group, version, members } => self.seats.change(group, version, &members),
+            Letter::Event { event: Event::Seat { moved, .. }, to } => {
                 to.iter().for_each(|address| self.deliver(&address.user, address.id, Delivery::Seat { moved }));
             }
-            Some(Letter::Event { event: Event::Settings { conversation, muted }, to }) => {
+            Letter::Event { event: Event::Settings { conversation, receive, is_pinned }, to } => {
                 for address in to {
-                    let settings = Delivery::Settings { conversation: conversation.clone(), muted };
+                    let settings = Delivery::settings(conversation.clone(), receive, is_pinned);
                     self.deliver(&address.user, address.id, settings);
                 }
             }
-            Some(Letter::Event { event: Event::Group(change), to }) => {
+            Letter::Event { event: Event::Group(change), to } => {
                 let parcel = Parcel::new(Push::Group(change));
                 self.deliver_all(&to, |_| parcel.clone());
             }
-            Some(Letter::Event { event: Event::Read { conversation, read_seq }, to }) => {
+            Letter::Event { event: Event::Read { conversation, read_seq }, to } => {
                 self.deliver_all(&to, |address| read_parcel(address, &conversation, read_seq));
             }
-            Some(Letter::End { user, jti, reason }) => self.end_here(&user, &jti, reason),
-            Some(Letter::Renew { caller, jti }) => self.renew_here(&caller, &jti),
-            // What it told of is in the logs, and read from there.
-            None => tracing::warn!("a letter of another release was not understood"),
+            Letter::End { user, jti, reason } => self.end_here(&user, &jti, reason),
+            Letter::Renew { caller, jti } => self.renew_here(&caller, &jti),
         }
     }
 
@@ -156,17 +170,17 @@ impl ClusterBus {
         for (id, delivery) in ready {
             match delivery {
                 Delivery::Parcel { parcel, except } => {
-                    let kind = match parcel.push() {
-                        Push::Message { message, .. } if state.mutes(&message.conversation) => continue,
-                        Push::Message { .. } => "message",
-                        Push::Read { .. } => "conversation_read",
-                        Push::Group(_) => "group_changed",
-                    };
-                    let audience = Audience { except, events: kind != "message" };
-                    self.roster.count(&presence.user, state.tell(&parcel, id, audience), kind);
+                    if state.wants(parcel.push()) {
+                        let audience = Audience { except, events: !matches!(parcel.push(), Push::Message { .. }) };
+                        self.roster.count(&presence.user, state.tell(&parcel, id, audience), &parcel);
+                    }
                 }
-                Delivery::Settings { conversation, muted } => {
-                    state.set_muted(&conversation, muted, presence.subscribed.initialized());
+                Delivery::Settings { conversation, receive, parcel } => {
+                    state.set_receive(&conversation, receive, presence.subscribed.initialized());
+                    if let Some(parcel) = parcel {
+                        let audience = Audience { except: None, events: true };
+                        self.roster.count(&presence.user, state.tell(&parcel, id, audience), &parcel);
+                    }
                 }
                 Delivery::Seat { moved } => state.log.must_look(moved),
                 Delivery::Nothing => {}
@@ -200,7 +214,7 @@ impl ClusterBus {
 
     /// Tells the other nodes of a user; when it answers, all that is told later comes behind it.
     async fn tell_others(&self, user: &UserId, letter: &Letter) -> Result<(), StoreError> {
-        let bytes = letter.encode()?;
+        let bytes = letter.encode(None)?;
         // Both may be repeated: a token ends once.
         for last in [false, true] {
             let nodes = match self.logs.nodes(user).await {
@@ -228,7 +242,10 @@ impl Bus for ClusterBus {
     fn stored(&self, stored: &Stored, origin: Platform) {
         let message = &stored.message;
         let except = |user: &UserId| (*user == message.sender).then_some(origin);
-        self.outbox.post(&stored.logged, except, |to| Letter::Message { message: Arc::clone(message), to });
+        let span = Trace::current().stage("push").hands_over();
+        span.trace().enter(|| {
+            self.outbox.post(&stored.logged, except, |to| Letter::Message { message: Arc::clone(message), to });
+        });
     }
 
     fn marked_read(&self, user: &UserId, conversation: &Conversation, origin: Platform) {
@@ -248,9 +265,9 @@ impl Bus for ClusterBus {
     }
 
     fn settings_changed(&self, user: &UserId, conversation: &Conversation) {
-        let muted = conversation.receive == ReceiveOption::Mute;
-        let event = Event::Settings { conversation: conversation.id.clone(), muted };
-        self.events.hand_over(&conversation.id, Job { event, to: Recipients::User(user.clone(), None) });
+        let Conversation { id, receive, is_pinned, .. } = conversation;
+        let event = Event::Settings { conversation: id.clone(), receive: *receive, is_pinned: Some(*is_pinned) };
+        self.events.hand_over(id, Job { event, to: Recipients::User(user.clone(), None) });
     }
 
     async fn attach(&self, attach: Attach) -> Result<Result<Attached, CloseReason>, StoreError> {

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::model::{Logged, NodeId, Platform, UserId};
 use crate::store::cluster::{Address, Letter, Nodes};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Trace};
 
 /// The most letters that wait, and their bytes.
 const LETTERS_MAX: usize = 10_000;
@@ -66,7 +66,7 @@ impl Outbox {
     }
 
     fn put(&self, node: NodeId, letter: &Letter) -> bool {
-        let Ok(bytes) = letter.encode() else { return false };
+        let Ok(bytes) = letter.encode(Trace::current().point()) else { return false };
         let size = bytes.len();
         let before = self.bytes.fetch_add(size, Ordering::Relaxed);
         if before + size > BYTES_MAX || self.letters.try_send((node, bytes)).is_err() {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::{ConversationId, GroupId, Platform, PushId};
+use crate::model::{ConversationId, GroupId, Platform, Push, PushId, ReceiveOption};
 use crate::push::connection::{FRAME_BYTES, Parcel};
 
 /// An entry of a log, to be delivered in its turn.
@@ -17,12 +17,14 @@ pub(super) enum Delivery {
         /// The platform that is not told.
         except: Option<Platform>,
     },
-    /// The user wants pushes of a conversation from here on, or wants none.
+    /// The user has a conversation so from here on.
     Settings {
         /// Which conversation.
         conversation: ConversationId,
-        /// Whether it wants none.
-        muted: bool,
+        /// Whether and how it is told of messages.
+        receive: ReceiveOption,
+        /// What its connections are told, if anything.
+        parcel: Option<Arc<Parcel>>,
     },
     /// It is to be looked at in which large groups the user is.
     Seat {
@@ -34,6 +36,13 @@ pub(super) enum Delivery {
 }
 
 impl Delivery {
+    /// The user set how it has a conversation. Its connections are told if all of that is known.
+    pub(super) fn settings(conversation: ConversationId, receive: ReceiveOption, is_pinned: Option<bool>) -> Self {
+        let push = |is_pinned| Push::Settings { conversation: conversation.clone(), receive, is_pinned };
+        let parcel = is_pinned.map(|is_pinned| Parcel::new(push(is_pinned)));
+        Self::Settings { conversation, receive, parcel }
+    }
+
     fn size(&self) -> usize {
         match self {
             Self::Parcel { parcel, .. } => parcel.size(),

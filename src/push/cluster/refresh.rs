@@ -171,8 +171,8 @@ impl ClusterBus {
             for Recorded { id, except, entry } in chunk {
                 let delivery = match (entry, parcels.remove(&id.position)) {
                     (LogEntry::Event(Event::Seat { moved, .. }), _) => Delivery::Seat { moved },
-                    (LogEntry::Event(Event::Settings { conversation, muted }), _) => {
-                        Delivery::Settings { conversation, muted }
+                    (LogEntry::Event(Event::Settings { conversation, receive, .. }), parcel) => {
+                        Delivery::Settings { conversation, receive, parcel }
                     }
                     (_, Some(parcel)) => Delivery::Parcel { parcel, except },
                     (_, None) => Delivery::Nothing,
@@ -197,7 +197,11 @@ pub(super) fn as_entry(presence: &Presence<Place>, recorded: &Recorded) -> Optio
             origin,
         })),
         LogEntry::Event(Event::Group(change)) => Entry::Event(Parcel::new(Push::Group(Arc::clone(change)))),
-        LogEntry::Event(Event::Settings { .. } | Event::Seat { .. }) => return None,
+        LogEntry::Event(Event::Settings { conversation, receive, is_pinned: Some(is_pinned) }) => {
+            let (conversation, receive, is_pinned) = (conversation.clone(), *receive, *is_pinned);
+            Entry::Event(Parcel::new(Push::Settings { conversation, receive, is_pinned }))
+        }
+        LogEntry::Event(Event::Settings { is_pinned: None, .. } | Event::Seat { .. }) => return None,
     };
     Some((recorded.id, entry))
 }

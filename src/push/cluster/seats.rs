@@ -10,6 +10,7 @@ use super::Place;
 use crate::model::{GroupId, Message, Platform, UserId, Windows};
 use crate::push::connection::{FRAME_BYTES, lock};
 use crate::push::presence::Presence;
+use crate::telemetry::Trace;
 
 /// Messages that wait until it is known who may see them, and their bytes. What is past that is found by comparing.
 const WAITING_MAX: usize = 1_000;
@@ -26,6 +27,15 @@ pub(super) struct Told {
     pub(super) origin: Option<Platform>,
     /// The version of the group that seats must have been read at, or after.
     pub(super) version: u64,
+    /// The trace that it belongs to.
+    pub(super) trace: Trace,
+}
+
+impl Told {
+    /// A message that is told again: it was read from the store, long after it was sent.
+    pub(super) fn again(message: Arc<Message>, version: u64) -> Self {
+        Self { message, origin: None, version, trace: Trace::default() }
+    }
 }
 
 /// A member of a group who is here.

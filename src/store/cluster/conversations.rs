@@ -128,9 +128,12 @@ impl Conversations for ClusterConversations {
         let (user, id) = (user.clone(), conversation.clone());
         to_the_end(async move {
             let _turn = turns.take((user.clone(), id.clone())).await?;
-            let Some(ConversationState { mut conversation, .. }) = reader.find(&user, &id).await? else { return Ok(None) };
+            if reader.find(&user, &id).await?.is_none() {
+                return Ok(None);
+            }
             reader.views.set(&user, &id, settings).await?;
-            conversation.set(settings);
+            // Another node may have set the rest meanwhile.
+            let Some(conversation) = reader.one(&user, &id).await? else { return Ok(None) };
             committed(&conversation);
             Ok(Some(()))
         })

@@ -4,10 +4,10 @@
 //! unknown is tried again with the same row until the deadline; a conditional one never is: its caller reads back.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use prometheus::IntCounter;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
@@ -28,6 +28,7 @@ use super::tls;
 use super::together::together;
 use crate::config::{ClusterStore, Serial};
 use crate::store::StoreError;
+use crate::telemetry::{Backend, Timed};
 
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -74,7 +75,16 @@ pub(super) struct Cql {
     serial: SerialConsistency,
     timeout: Duration,
     deadline: Duration,
-    statements: IntCounter,
+    asked: Option<Asked>,
+}
+
+/// The metrics of what is asked.
+struct Asked {
+    metrics: Backend,
+    reads: Timed,
+    serial_reads: Timed,
+    writes: Timed,
+    lwts: Timed,
 }
 
 impl Cql {
@@ -115,10 +125,7 @@ impl Cql {
         }
         let session = builder.build().await.map_err(|error| refused(&error.to_string()))?;
         let deadline = Duration::from_millis(config.send_deadline_ms);
-        // Of no registry, until somebody counts.
-        let counter = IntCounter::new("statements", "statements");
-        let statements = counter.map_err(corrupt)?;
-        Ok(Self { session, datacenter: config.cql_datacenter.clone(), serial, timeout, deadline, statements })
+        Ok(Self { session, datacenter: config.cql_datacenter.clone(), serial, timeout, deadline, asked: None })
     }
 
     /// The driver's session, for what is not prepared: the schema.
@@ -131,9 +138,27 @@ impl Cql {
         self.deadline
     }
 
-    /// Counts what is sent from now on; a batch counts as one.
-    pub(super) fn counted(self, statements: IntCounter) -> Self {
-        Self { statements, ..self }
+    /// Counts and times what is sent from now on; a batch counts as one.
+    pub(super) fn counted(self, metrics: &Backend) -> Self {
+        let [reads, serial_reads, writes, lwts] = ["read", "serial_read", "write", "lwt"].map(|kind| metrics.timed(kind));
+        Self { asked: Some(Asked { metrics: metrics.clone(), reads, serial_reads, writes, lwts }), ..self }
+    }
+
+    /// Counts a statement, and times it until it is answered. It comes boxed: the driver's futures have 4 KB and more, and whoever holds
+    /// several has room for each of them, which is copied wherever that is moved to; a send was 82 KB.
+    async fn ask<T, E>(&self, kind: Kind, answer: Pin<Box<impl Future<Output = Result<T, E>>>>) -> Result<T, E> {
+        let Some(asked) = &self.asked else { return answer.await };
+        asked.metrics.sent.inc();
+        let begun = Instant::now();
+        let outcome = answer.await;
+        let timed = match kind {
+            Kind::Read => &asked.reads,
+            Kind::ReadSerial => &asked.serial_reads,
+            Kind::Write => &asked.writes,
+            Kind::Lwt => &asked.lwts,
+        };
+        timed.ended(begun, &outcome);
+        outcome
     }
 
     /// A statement that is run as its kind says.
@@ -164,7 +189,11 @@ impl Cql {
     where
         R: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata>,
     {
-        let result = self.execute(statement, values).await?;
+        let kind = match statement.get_consistency() {
+            Some(Consistency::LocalSerial | Consistency::Serial) => Kind::ReadSerial,
+            _ => Kind::Read,
+        };
+        let result = self.ask(kind, Box::pin(self.session.execute_unpaged(statement, values))).await.map_err(failed)?;
         let rows = result.into_rows_result().map_err(corrupt)?;
         rows.rows::<R>().map_err(corrupt)?.collect::<Result<_, _>>().map_err(corrupt)
     }
@@ -232,18 +261,21 @@ impl Cql {
         R: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata> + 'static,
     {
         use futures_util::TryStreamExt;
-        self.statements.inc();
-        let pager = self.session.execute_iter(statement.clone(), values).await;
-        let pager = pager.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let rows = pager.rows_stream::<R>().map_err(corrupt)?;
-        rows.try_collect().await.map_err(|error| StoreError::Unavailable(error.to_string()))
+        let pages = async {
+            let pager = self.session.execute_iter(statement.clone(), values).await;
+            let pager = pager.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            let rows = pager.rows_stream::<R>().map_err(corrupt)?;
+            rows.try_collect().await.map_err(|error| StoreError::Unavailable(error.to_string()))
+        };
+        self.ask(Kind::Read, Box::pin(pages)).await
     }
 
     /// Writes a row, and tries the same again until it is written or the deadline of a send has passed.
     pub(super) async fn write(&self, statement: &PreparedStatement, values: &impl SerializeRow) -> Result<(), StoreError> {
         let begun = Instant::now();
         loop {
-            match self.execute(statement, values).await {
+            let written = self.ask(Kind::Write, Box::pin(self.session.execute_unpaged(statement, values))).await;
+            match written.map_err(failed) {
                 Ok(_) => return Ok(()),
                 Err(StoreError::Corrupt(error)) => return Err(StoreError::Corrupt(error)),
                 Err(error) if begun.elapsed() + AGAIN_AFTER >= self.deadline => return Err(error),
@@ -254,8 +286,7 @@ impl Cql {
 
     /// Runs a conditional write.
     pub(super) async fn lwt(&self, statement: &PreparedStatement, values: impl SerializeRow) -> Result<Applied, StoreError> {
-        self.statements.inc();
-        applied(self.session.execute_unpaged(statement, values).await)
+        applied(self.ask(Kind::Lwt, Box::pin(self.session.execute_unpaged(statement, values))).await)
     }
 
     /// Runs conditional and other writes on one partition, all or nothing.
@@ -268,13 +299,7 @@ impl Cql {
         batch.set_request_timeout(Some(self.timeout));
         batch.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy::new())));
         statements.into_iter().for_each(|statement| batch.append_statement(statement.clone()));
-        self.statements.inc();
-        applied(self.session.batch(&batch, values).await)
-    }
-
-    async fn execute(&self, statement: &PreparedStatement, values: impl SerializeRow) -> Result<QueryResult, StoreError> {
-        self.statements.inc();
-        self.session.execute_unpaged(statement, values).await.map_err(failed)
+        applied(self.ask(Kind::Lwt, Box::pin(self.session.batch(&batch, values))).await)
     }
 }
 

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ConversationId, GroupChange, GroupId, Platform, UserId};
+use crate::model::{ConversationId, GroupChange, GroupId, Platform, ReceiveOption, UserId};
 
 /// What a log entry is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,22 +44,45 @@ pub enum Event {
         /// Whether the user came or went, and not the group that grew: then nobody told it what was on its way.
         moved: bool,
     },
-    /// The user wants pushes of a conversation, or wants none: for its nodes, not for its clients.
+    /// The user set how it has a conversation.
     Settings {
         /// Which conversation.
         conversation: ConversationId,
-        /// Whether it wants none.
-        muted: bool,
+        /// Whether and how it is told of messages.
+        receive: ReceiveOption,
+        /// Whether it is listed first. `None` if a node of an earlier release did not say so, nor whether there are notices: that is
+        /// for nodes, not for clients.
+        is_pinned: Option<bool>,
     },
 }
 
 /// An event as postcard has it. Later releases append variants, and never change one.
 #[derive(Serialize, Deserialize)]
 pub(super) enum EventRow<'a> {
-    Read { conversation: Cow<'a, str>, read_seq: u64 },
-    Group { group: u64, change: Cow<'a, str>, operator: &'a str, users: Vec<&'a str> },
-    Settings { conversation: Cow<'a, str>, muted: bool },
-    Seat { group: u64, moved: bool },
+    Read {
+        conversation: Cow<'a, str>,
+        read_seq: u64,
+    },
+    Group {
+        group: u64,
+        change: Cow<'a, str>,
+        operator: &'a str,
+        users: Vec<&'a str>,
+    },
+    /// Of earlier releases: read, and written no more.
+    Muted {
+        conversation: Cow<'a, str>,
+        muted: bool,
+    },
+    Seat {
+        group: u64,
+        moved: bool,
+    },
+    Settings {
+        conversation: Cow<'a, str>,
+        receive: u8,
+        is_pinned: Option<bool>,
+    },
 }
 
 impl<'a> EventRow<'a> {
@@ -75,9 +98,11 @@ impl<'a> EventRow<'a> {
                 users: change.users.iter().map(UserId::as_str).collect(),
             },
             Event::Seat { group, moved } => Self::Seat { group: group.number(), moved: *moved },
-            Event::Settings { conversation, muted } => {
-                Self::Settings { conversation: conversation.to_string().into(), muted: *muted }
-            }
+            Event::Settings { conversation, receive, is_pinned } => Self::Settings {
+                conversation: conversation.to_string().into(),
+                receive: *receive as u8,
+                is_pinned: *is_pinned,
+            },
         }
     }
 
@@ -93,9 +118,16 @@ impl<'a> EventRow<'a> {
                 users: users.into_iter().map(UserId::parse).collect::<Option<_>>()?,
             })),
             Self::Seat { group, moved } => Event::Seat { group: GroupId::from_number(group), moved },
-            Self::Settings { conversation, muted } => {
-                Event::Settings { conversation: ConversationId::parse(&conversation)?, muted }
-            }
+            Self::Muted { conversation, muted } => Event::Settings {
+                conversation: ConversationId::parse(&conversation)?,
+                receive: if muted { ReceiveOption::Mute } else { ReceiveOption::Notify },
+                is_pinned: None,
+            },
+            Self::Settings { conversation, receive, is_pinned } => Event::Settings {
+                conversation: ConversationId::parse(&conversation)?,
+                receive: ReceiveOption::from_number(receive.into())?,
+                is_pinned,
+            },
         })
     }
 }
@@ -161,7 +193,7 @@ mod tests {
             LogEntry::Message { conversation: conversation.clone(), seq: u64::MAX, size: 9 },
             LogEntry::Event(Event::Read { conversation: conversation.clone(), read_seq: 7 }),
             LogEntry::Event(Event::Group(Arc::new(change))),
-            LogEntry::Event(Event::Settings { conversation, muted: true }),
+            LogEntry::Event(Event::Settings { conversation, receive: ReceiveOption::Silent, is_pinned: Some(true) }),
             LogEntry::Event(Event::Seat { group: GroupId::from_number(1), moved: true }),
         ];
         for entry in entries {
@@ -169,6 +201,20 @@ mod tests {
                 let line = line(&entry, except).expect("a line");
                 assert_eq!(parse_line(&line), Some((entry.clone(), except)), "{line}");
             }
+        }
+    }
+
+    #[test]
+    fn a_line_of_the_release_before_is_understood() {
+        let conversation = ConversationId::single(&user("ann"), &user("bob"));
+        for (muted, receive) in [(true, ReceiveOption::Mute), (false, ReceiveOption::Notify)] {
+            let row = EventRow::Muted { conversation: conversation.to_string().into(), muted };
+            let bytes = postcard::to_stdvec(&row).expect("bytes");
+            // As it was written then: the third kind, a text and a bool.
+            assert_eq!((bytes[0], bytes.last()), (2, Some(&u8::from(muted))));
+            let event = Event::Settings { conversation: conversation.clone(), receive, is_pinned: None };
+            let line = format!("1e 0 {}", STANDARD_NO_PAD.encode(bytes));
+            assert_eq!(parse_line(&line), Some((LogEntry::Event(event), None)));
         }
     }
 

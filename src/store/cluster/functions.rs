@@ -16,6 +16,9 @@ pub static AUTH: LazyLock<Library> = LazyLock::new(|| Library::new(include_str!(
 /// The library of push logs.
 pub static PUSH: LazyLock<Library> = LazyLock::new(|| Library::new(include_str!("push.lua")));
 
+/// Every library.
+pub static ALL: [&LazyLock<Library>; 3] = [&SEQS, &AUTH, &PUSH];
+
 /// A library. Its name and its functions' names carry the hash of its text: another release's library is another library.
 #[derive(Debug)]
 pub struct Library {
@@ -36,6 +39,15 @@ impl Library {
         &self.text
     }
 
+    /// The short names of its functions.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        let end = format!("_{}'", self.version);
+        self.text.lines().filter(|line| line.starts_with("redis.register_function")).filter_map(move |line| {
+            let before = line.split_once(end.as_str())?.0;
+            before.rsplit('\'').next()
+        })
+    }
+
     /// What the function `short` is called on the server.
     pub fn function(&self, short: &str) -> String {
         format!("{short}_{}", self.version)
@@ -50,4 +62,21 @@ pub fn library() -> String {
 /// What the function `short` of seqs is called on the server.
 pub fn function(short: &str) -> String {
     SEQS.function(short)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_know_their_functions() {
+        let all: Vec<&str> = ALL.into_iter().flat_map(|library| library.functions()).collect();
+        assert_eq!(
+            all.len(),
+            ALL.iter().map(|library| library.text().matches("redis.register_function(").count()).sum::<usize>()
+        );
+        for name in ["claim", "peek", "admit", "give_back", "push_append", "push_entries"] {
+            assert!(all.contains(&name), "{name} is not in {all:?}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ use super::redis::Redis;
 use super::together::together;
 use crate::model::{ConversationId, GroupId, GroupUpdate, Logged, Message, NodeId, Platform, UserId};
 use crate::store::StoreError;
+use crate::telemetry::Trace;
 
 /// The nodes that have members of groups.
 #[derive(Clone)]
@@ -48,7 +49,7 @@ impl GroupNodes {
         if nodes.is_empty() {
             return Ok(0);
         }
-        let bytes = letter.encode()?;
+        let bytes = letter.encode(Trace::current().point())?;
         Ok(self.nodes.send(nodes.iter().map(|node| (*node, bytes.clone())).collect()).await)
     }
 
@@ -87,7 +88,7 @@ impl GroupNodes {
         }
         let mut letters = Vec::with_capacity(addressed.len());
         for (node, to) in addressed {
-            letters.push((node, Letter::Event { event: event.clone(), to }.encode()?));
+            letters.push((node, Letter::Event { event: event.clone(), to }.encode(None)?));
         }
         Ok(if letters.is_empty() { 0 } else { self.nodes.send(letters).await })
     }

@@ -10,9 +10,14 @@ use crate::model::{
     Caller, CloseReason, ConversationId, GroupChange, GroupId, Message, MsgType, Platform, PushId, UserId, Window, Windows,
 };
 use crate::store::StoreError;
+use crate::telemetry::Point;
 
 /// The first byte of a letter as this release writes it.
 const VERSION: u8 = 1;
+
+/// Behind the letter: what says that a [`Point`] follows, in whose trace the letter is. A release that knows nothing of it does not read
+/// on behind the letter.
+const TRACED: u8 = 1;
 
 /// One letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,8 +214,17 @@ fn encode(row: &Row<'_>) -> Result<Vec<u8>, StoreError> {
 }
 
 impl Letter {
-    /// The letter as bytes.
-    pub fn encode(&self) -> Result<Vec<u8>, StoreError> {
+    /// The letter as bytes, and the span that it belongs to, if there is one.
+    pub fn encode(&self, from: Option<Point>) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = self.bytes()?;
+        if let Some(from) = from {
+            bytes.push(TRACED);
+            bytes.extend(from.to_bytes());
+        }
+        Ok(bytes)
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, StoreError> {
         let row = match self {
             Self::Message { message, to } => {
                 Row::Message { message: MessageRow::of(message), to: to.iter().map(AddressRow::of).collect() }
@@ -242,10 +256,16 @@ impl Letter {
         encode(&row)
     }
 
-    /// The letter that `bytes` are; `None` if it is of a release that writes other ones.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
+    /// The letter that `bytes` are, and the span that it belongs to; `None` if it is of a release that writes other ones.
+    pub fn decode(bytes: &[u8]) -> Option<(Self, Option<Point>)> {
         let row = bytes.strip_prefix(&[VERSION])?;
-        Some(match postcard::from_bytes::<Row<'_>>(row).ok()? {
+        let (row, behind) = postcard::take_from_bytes::<Row<'_>>(row).ok()?;
+        let from = behind.strip_prefix(&[TRACED]).and_then(|point| Point::from_bytes(point.first_chunk()?));
+        Some((Self::of(row)?, from))
+    }
+
+    fn of(row: Row<'_>) -> Option<Self> {
+        Some(match row {
             Row::Message { message, to } => Self::Message { message: message.into_message()?, to: addresses(to)? },
             Row::Event { event, to } => Self::Event { event: event.into_event()?, to: addresses(to)? },
             Row::End { user, jti, reason } => {
@@ -321,8 +341,13 @@ mod tests {
             Letter::End { user: user("ann"), jti: "old".to_owned(), reason: CloseReason::Replaced },
             Letter::Renew { caller, jti: "old".to_owned() },
         ] {
-            let bytes = letter.encode().expect("bytes");
-            assert_eq!(Letter::decode(&bytes), Some(letter));
+            let bytes = letter.encode(None).expect("bytes");
+            assert_eq!(Letter::decode(&bytes), Some((letter.clone(), None)));
+            let from = Point::from_bytes(&[7; Point::BYTES]);
+            let traced = letter.encode(from).expect("bytes");
+            // What a release reads that knows nothing of traces.
+            assert!(traced.starts_with(&bytes) && postcard::from_bytes::<Row<'_>>(&traced[1..]).is_ok());
+            assert_eq!(Letter::decode(&traced), Some((letter, from)));
         }
     }
 

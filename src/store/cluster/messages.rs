@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::{OptionFuture, join, try_join, try_join3};
+use tracing::Instrument;
 
 use super::claims::ClaimOf;
 use super::extents::Extents;
@@ -18,6 +19,7 @@ use super::tokens::{Admitted, Bound, SharedTokens};
 use crate::error::Code;
 use crate::model::{Appended, ConversationId, Draft, Extent, Logged, Message, Refusal, SendLimit, Stored, UserId};
 use crate::store::{Admit, Messages, OnCommit, StoreError};
+use crate::telemetry::{Trace, stage};
 
 /// How long a send waits for the block that another one brings.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -67,14 +69,15 @@ impl Messages for MessageStore {
     async fn append(&self, draft: Draft, admit: Admit, committed: OnCommit<Stored>) -> Result<Appended, StoreError> {
         let store = self.clone();
         // To the end, even if whoever asked has gone away: a claim that nobody finishes holds up the conversation for seconds.
-        let appended = tokio::spawn(async move {
+        let work = async move {
             let mut attempt = Attempt::new(store, draft);
             let appended = attempt.run(admit).await;
             if let Ok(Appended::New { message, .. }) = &appended {
                 committed(&Stored { message: Arc::clone(message), logged: attempt.logged });
             }
             appended
-        });
+        };
+        let appended = tokio::spawn(Trace::current().around(work.in_current_span()));
         appended.await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
     }
 
@@ -126,7 +129,8 @@ impl Attempt {
         let SendAsk::LookUp { head, floor } = ask else {
             return Err(StoreError::Unavailable("a send begins elsewhere".to_owned()));
         };
-        let (allowed, (mut answer, elsewhere)) = try_join(self.allowed(admit), self.look_up((head, floor))).await?;
+        let (allowed, (mut answer, elsewhere)) =
+            try_join(self.allowed(admit), stage("send.look_up", self.look_up((head, floor)))).await?;
         let (bound, allowed) = match allowed {
             Some(_) if elsewhere => return Ok(Appended::OtherBody),
             Some(allowed) => allowed,
@@ -158,7 +162,8 @@ impl Attempt {
     async fn allowed(&self, admit: Admit) -> Result<Option<(Bound, Allowed)>, StoreError> {
         let Self { store, draft, .. } = self;
         let admitted = store.tokens.admit(&draft.caller, &draft.client_msg_id, &draft.conversation);
-        let (admitted, destination) = try_join(admitted, store.places.destination(draft)).await?;
+        let destination = stage("send.destination", store.places.destination(draft));
+        let (admitted, destination) = try_join(stage("send.admit", admitted), destination).await?;
         let ruled = admit(&destination).map_err(Refusal::from);
         let (bound, ruled) = match admitted {
             Admitted::NotCurrent => return Ok(None),
@@ -189,6 +194,7 @@ impl Attempt {
     }
 
     async fn operate(&mut self, ask: SendAsk) -> SendAnswer {
+        let _stage = Trace::current().stage(stage_of(&ask));
         let done = match ask {
             SendAsk::LookUp { head, floor } => self.look_up((head, floor)).await.map(|(answer, _)| answer),
             SendAsk::Verify(seqs) => self.verify(&seqs).await,
@@ -352,6 +358,20 @@ impl Attempt {
                 Err(StoreError::TimedOut)
             }
         }
+    }
+}
+
+/// What a trace calls an operation.
+fn stage_of(ask: &SendAsk) -> &'static str {
+    match ask {
+        SendAsk::LookUp { .. } => "send.look_up",
+        SendAsk::Verify(_) => "send.verify",
+        SendAsk::Claim { .. } => "send.claim",
+        SendAsk::Bring(_) => "send.bring",
+        SendAsk::Pause => "send.pause",
+        SendAsk::Write { .. } => "send.write",
+        SendAsk::Finish(_) => "send.finish",
+        SendAsk::Blocks => "send.blocks",
     }
 }
 

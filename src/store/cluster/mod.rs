@@ -56,7 +56,7 @@ pub async fn push_path(
     own: NodeId,
     metrics: &Metrics,
 ) -> Result<(Logs, Nodes, GroupNodes), StoreError> {
-    let redis = redis::Redis::connect(config, metrics.redis_commands.clone()).await?;
+    let redis = redis::Redis::connect(config, metrics.redis.clone()).await?;
     // Nobody finishes a claim later: it is settled then.
     let send_within = Duration::from_millis(config.send_deadline_ms) + Duration::from_secs(1);
     let (logs, nodes) = (Logs::new(redis.clone(), limits, send_within), Nodes::new(redis.clone(), config.clone(), own));

@@ -54,8 +54,8 @@ impl Cluster {
     ) -> Result<Self, SchemaError> {
         schema::check(config).await?;
         let cql = Cql::connect(config, Some(&config.cql_keyspace)).await?;
-        let cql: SharedCql = Arc::new(cql.counted(metrics.cql_statements.clone()));
-        let redis = Redis::connect(config, metrics.redis_commands.clone()).await?;
+        let cql: SharedCql = Arc::new(cql.counted(&metrics.cql));
+        let redis = Redis::connect(config, metrics.redis.clone()).await?;
         let (authority, rows) = (Authority::prepare(cql.clone()).await?, MessageRows::prepare(cql.clone()).await?);
         let claims = Claims::new(redis.clone(), quotas.conversation_sends);
         let sessions = SessionTable::open(cql.clone()).await?;

@@ -1,7 +1,7 @@
 //! The nodes' streams in Redis: how one node tells another. `push.lua` says when a stream begins anew.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fred::clients::{Client, Pipeline};
 use fred::interfaces::{ClientLike, KeysInterface, StreamsInterface};
@@ -87,10 +87,13 @@ impl Nodes {
                 return count;
             }
         }
-        match tokio::time::timeout(SEND_WITHIN, pipeline.try_all::<Value>()).await {
+        let begun = Instant::now();
+        let failed = match tokio::time::timeout(SEND_WITHIN, pipeline.try_all::<Value>()).await {
             Ok(outcomes) => outcomes.iter().filter(|outcome| outcome.is_err()).count(),
             Err(_) => count,
-        }
+        };
+        self.redis.ended("xadd", begun, &if failed == 0 { Ok(()) } else { Err(()) });
+        failed
     }
 
     /// Keeps this node's stream for another lease; begins it anew if need be.
@@ -108,7 +111,10 @@ impl Nodes {
     /// Ends this node's stream.
     pub async fn leave(&self) -> Result<(), StoreError> {
         self.redis.count();
-        self.redis.client().del::<(), _>(self.key(self.own)).await.map_err(|error| failed(&error))
+        let begun = Instant::now();
+        let left = self.redis.client().del::<(), _>(self.key(self.own)).await;
+        self.redis.ended("del", begun, &left);
+        left.map_err(|error| failed(&error))
     }
 
     /// A reader of this node's stream, on a connection of its own.

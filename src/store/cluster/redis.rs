@@ -2,6 +2,7 @@
 //!
 //! No command is ever sent twice by the client library, nor sent elsewhere: what must not run twice is tried again here, or not at all.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,13 +16,12 @@ use fred::types::InfoKind;
 use fred::types::cluster::ClusterRouting;
 use fred::types::config::{Options, Server, ServerConfig, TlsConnector, UnresponsiveConfig};
 
-use prometheus::IntCounter;
-
-use super::functions::Library;
+use super::functions::{self, Library};
 use super::redirects::{Call, Redirects};
 use super::tls;
 use crate::config::ClusterStore;
 use crate::store::StoreError;
+use crate::telemetry::{Backend, Timed};
 
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
@@ -39,6 +39,9 @@ const WAITING_MAX: usize = 10_000;
 /// The pause before a call is tried again whose slot is on its way to another server.
 const AGAIN_AFTER: Duration = Duration::from_millis(20);
 
+/// The commands that are timed besides the Functions, as metrics name them.
+const COMMANDS: [&str; 4] = ["xadd", "del", "ping", "function_load"];
+
 /// A connected Redis, of whichever kind.
 #[derive(Clone)]
 pub(super) struct Redis {
@@ -49,17 +52,21 @@ pub(super) struct Redis {
 struct Shared {
     prefix: String,
     timeout: Duration,
-    commands: IntCounter,
+    metrics: Backend,
+    /// The series of each call.
+    calls: HashMap<&'static str, Timed>,
     redirects: Redirects,
 }
 
 impl Redis {
     /// Connects. Refuses a server that would throw keys away when its memory is full.
-    pub(super) async fn connect(config: &ClusterStore, commands: IntCounter) -> Result<Self, StoreError> {
+    pub(super) async fn connect(config: &ClusterStore, metrics: Backend) -> Result<Self, StoreError> {
         let timeout = Duration::from_millis(config.redis_timeout_ms);
         let client = connect(config, timeout).await?.with_options(&once());
         let redirects = Redirects::new(config.clone());
-        let shared = Shared { prefix: config.redis_prefix.clone(), timeout, commands, redirects };
+        let names = functions::ALL.into_iter().flat_map(|library| library.functions()).chain(COMMANDS);
+        let calls = names.map(|name| (name, metrics.timed(name))).collect();
+        let shared = Shared { prefix: config.redis_prefix.clone(), timeout, metrics, calls, redirects };
         let redis = Self { client, shared: Arc::new(shared) };
         redis.check_eviction().await?;
         Ok(redis)
@@ -70,14 +77,22 @@ impl Redis {
         format!("{}{name}", self.shared.prefix)
     }
 
-    /// The connection, for commands other than calls. They are counted with [`Self::count`].
+    /// The connection, for commands other than calls. They are counted with [`Self::count`] and timed with
+    /// [`Self::ended`].
     pub(super) fn client(&self) -> &WithOptions<Client> {
         &self.client
     }
 
     /// Counts a command.
     pub(super) fn count(&self) {
-        self.shared.commands.inc();
+        self.shared.metrics.sent.inc();
+    }
+
+    /// Takes down what became of a call, a Function's or one of [`COMMANDS`].
+    pub(super) fn ended<T, E>(&self, call: &str, begun: Instant, outcome: &Result<T, E>) {
+        if let Some(timed) = self.shared.calls.get(call) {
+            timed.ended(begun, outcome);
+        }
     }
 
     /// Calls a function of a library, which is loaded first if the server does not know it. All keys are on one slot.
@@ -87,13 +102,29 @@ impl Redis {
         keys: Vec<String>,
         arguments: Vec<String>,
     ) -> Result<Vec<String>, StoreError> {
-        let (begun, name) = (Instant::now(), library.function(function));
+        let begun = Instant::now();
+        let answered = self.call_until(begun + self.shared.timeout, (library, function), keys, arguments).await;
+        self.ended(function, begun, &answered);
+        answered
+    }
+
+    /// Makes a call until something comes of it, or until `end`.
+    async fn call_until(
+        &self,
+        end: Instant,
+        (library, function): (&Library, &str),
+        keys: Vec<String>,
+        arguments: Vec<String>,
+    ) -> Result<Vec<String>, StoreError> {
+        let name = library.function(function);
         loop {
             self.count();
-            let answered = match self.client.fcall(name.as_str(), keys.clone(), arguments.clone()).await {
+            // Boxed, as is what is rare below: the client library's futures have 7 KB, for which every holder would have room.
+            let asked = Box::pin(self.client.fcall(name.as_str(), keys.clone(), arguments.clone()));
+            let answered = match asked.await {
                 Err(error) if said(&error) == Said::Elsewhere => {
                     let call = Call { library: library.text(), function: &name, keys: &keys, arguments: &arguments };
-                    self.follow(&call, error).await?
+                    Box::pin(self.follow(&call, error)).await?
                 }
                 answered => answered,
             };
@@ -101,15 +132,15 @@ impl Redis {
                 Ok(words) => return Ok(words),
                 Err(error) => error,
             };
-            if begun.elapsed() >= self.shared.timeout {
+            if Instant::now() >= end {
                 return Err(failed(&error));
             }
             match said(&error) {
-                Said::NoSuchFunction => self.load(library).await?,
+                Said::NoSuchFunction => Box::pin(self.load(library)).await?,
                 Said::TryAgain => tokio::time::sleep(AGAIN_AFTER).await,
                 Said::NotMaster => {
                     // The server became a replica: whoever is the master now has to be asked for.
-                    let _ = self.client.force_reconnection().await;
+                    let _ = Box::pin(self.client.force_reconnection()).await;
                     return Err(failed(&error));
                 }
                 Said::Elsewhere | Said::Other => return Err(failed(&error)),
@@ -132,11 +163,13 @@ impl Redis {
     async fn load(&self, library: &Library) -> Result<(), StoreError> {
         let text = library.text();
         self.count();
+        let begun = Instant::now();
         let loaded: Result<(), Error> = if self.client.is_clustered() {
             self.client.function_load_cluster(true, text).await
         } else {
             self.client.function_load(true, text).await
         };
+        self.ended("function_load", begun, &loaded);
         loaded.map_err(|error| failed(&error))
     }
 
@@ -166,7 +199,10 @@ impl Redis {
 
     /// Whether Redis answers.
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
-        self.client.ping::<()>(None).await.map_err(|error| failed(&error))
+        let begun = Instant::now();
+        let answered = self.client.ping::<()>(None).await;
+        self.ended("ping", begun, &answered);
+        answered.map_err(|error| failed(&error))
     }
 
     /// Ends the connection.

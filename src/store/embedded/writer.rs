@@ -15,6 +15,7 @@ use super::hot::Hot;
 use super::tables::{Tables, failed};
 use super::{ANSWER_WITHIN, Core, journal};
 use crate::store::{OnCommit, StoreError};
+use crate::telemetry::Trace;
 
 /// Changes that may wait for the writer; past it, callers are told to come back.
 const QUEUE: usize = 4_096;
@@ -87,6 +88,7 @@ where
 struct Queued {
     job: Box<dyn Job>,
     since: Instant,
+    trace: Trace,
 }
 
 /// The way to the writer.
@@ -124,7 +126,8 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (caller, answer) = oneshot::channel();
         let change = Change { work: Some(work), outcome: None, caller: Some(caller), hook, stored: None };
-        match self.jobs.try_send(Queued { job: Box::new(change), since: Instant::now() }) {
+        let queued = Queued { job: Box::new(change), since: Instant::now(), trace: Trace::current() };
+        match self.jobs.try_send(queued) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => return Err(StoreError::Unavailable("too many changes wait".to_owned())),
             Err(TrySendError::Disconnected(_)) => return Err(StoreError::Unavailable("the writer has ended".to_owned())),
@@ -180,6 +183,7 @@ impl State {
         let started = Instant::now();
         for waiting in &queued {
             metrics.queue_stage.observe((started - waiting.since).as_secs_f64());
+            drop(waiting.trace.stage_since("store.queue", waiting.since));
         }
         metrics.batch_size.observe(queued.len() as f64);
         self.core.set_busy(Some(started));
@@ -195,8 +199,8 @@ impl State {
                 return;
             }
         }
-        for waiting in &mut queued {
-            waiting.job.committed();
+        for Queued { job, trace, .. } in &mut queued {
+            trace.enter(|| job.committed());
         }
     }
 
@@ -205,11 +209,12 @@ impl State {
         let Some(tables) = &self.tables else { return Err("the store is being opened again".to_owned()) };
         let mut batch = Batch::default();
         let started = Instant::now();
-        for waiting in queued {
+        for waiting in &mut *queued {
             waiting.job.run(Tx::new((tables, &self.hot), &mut batch));
         }
         let applied = Instant::now();
         self.core.metrics.apply_stage.observe((applied - started).as_secs_f64());
+        trace(queued, "store.apply", started);
         if batch.is_empty() {
             return Ok(());
         }
@@ -218,6 +223,7 @@ impl State {
         tables.db.persist(PersistMode::Buffer).map_err(|error| failed(error).to_string())?;
         batch.commit(tables, &self.hot, commit).map_err(|error| error.to_string())?;
         self.core.metrics.sync_stage.observe(applied.elapsed().as_secs_f64());
+        trace(queued, "store.sync", applied);
         self.commit = commit;
         if let Err(error) = self.core.folder.set_mark(commit) {
             // The change is durable all the same; only a later loss of it would go unnoticed.
@@ -302,5 +308,12 @@ impl State {
         self.core.tables.send_replace(Some(Arc::clone(&tables)));
         (self.tables, self.commit) = (Some(tables), commit);
         Ok(())
+    }
+}
+
+/// Tells the traces of a batch of a stage that ends now.
+fn trace(queued: &[Queued], stage: &'static str, since: Instant) {
+    for Queued { trace, .. } in queued.iter().filter(|waiting| waiting.trace.is_on()) {
+        trace.stage_since(stage, since).set("nexo.batch_size", queued.len() as i64);
     }
 }

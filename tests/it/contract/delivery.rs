@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use nexo::model::{Caller, CloseReason, ConversationId, Platform, PushId};
-use nexo::push::{Entry, Limits, Missed};
+use nexo::model::{Caller, CloseReason, ConversationId, Platform, Push, PushId, ReceiveOption};
+use nexo::push::{Attach, Entry, Limits, Missed};
 
 use super::contract;
 use super::house::{House, LIMITS, Reader, seq_of};
@@ -17,6 +17,8 @@ struct Client {
     seqs: Vec<u64>,
     recoveries: usize,
     pulls: usize,
+    /// Whether the log is so short that a node which lacks a letter may not find it there, and closes for the client to recover.
+    log_is_short: bool,
 }
 
 impl Client {
@@ -56,9 +58,13 @@ impl Client {
             if self.top() >= goal {
                 break;
             }
-            for frame in reader.next().await.expect("not closed") {
-                self.note(seq_of(&frame));
-                self.last = Some(frame.id);
+            match reader.next().await {
+                Ok(frames) => frames.iter().for_each(|frame| {
+                    self.note(seq_of(frame));
+                    self.last = Some(frame.id);
+                }),
+                Err(CloseReason::Failed) if self.log_is_short => break,
+                Err(reason) => panic!("closed: {reason:?}"),
             }
         }
         house.bus.detach(&reader.0);
@@ -76,7 +82,8 @@ async fn come_and_go(store: &Store, limits: Limits, count: u64) -> Client {
         }
     };
     let reading = async {
-        let mut client = Client::default();
+        let log_is_short = limits.log_entries < LIMITS.log_entries;
+        let mut client = Client { log_is_short, ..Client::default() };
         let mut visits = 0;
         while client.top() < count {
             client.visit(&house, &bob, &conversation, (visits % 4, count)).await;
@@ -194,6 +201,36 @@ contract! {
         house.send_to(&ann, &bob.user, "loud again").await.expect("sent");
         assert_eq!(reader.next().await.expect("not closed").iter().map(seq_of).collect::<Vec<_>>(), [3]);
         assert_eq!(house.pull(&bob, &conversation, 0).await, (vec![1, 2, 3], 3));
+    }
+
+    async fn settings_are_told_to_all_of_the_users_connections_and_recovered(store: Store) {
+        let house = House::on(&store);
+        let [ann, bob] = [house.person("ann").await, house.person("bob").await];
+        let phone = Caller { platform: Platform::Ios, ..bob.clone() };
+        let mut readers = Vec::new();
+        for caller in [&bob, &phone] {
+            let attach = Attach { caller: caller.clone(), events: true, after: None };
+            readers.push(Reader(house.bus.attach(attach).await.expect("the bus answers").expect("a place").connection));
+        }
+        house.send_to(&ann, &bob.user, "hello").await.expect("sent");
+        let mut before = None;
+        for reader in &readers {
+            before = reader.next().await.expect("not closed").last().map(|frame| frame.id);
+        }
+        let conversation = ConversationId::single(&ann.user, &bob.user);
+        house.conversations.update(&bob, &conversation.to_string(), Some(1), Some(true)).await.expect("set");
+        let set = Push::Settings { conversation, receive: ReceiveOption::Silent, is_pinned: true };
+        for reader in &readers {
+            let told = reader.next().await.expect("not closed");
+            assert_eq!(told.iter().map(|frame| frame.parcel.push()).collect::<Vec<_>>(), [&set]);
+        }
+        match caught_up(&house, &bob, before.expect("a place"), 1).await {
+            Missed::Whole { entries, .. } => {
+                let [(_, Entry::Event(parcel))] = &entries[..] else { panic!("{entries:?}") };
+                assert_eq!(parcel.push(), &set);
+            }
+            missed => panic!("not whole: {missed:?}"),
+        }
     }
 
     async fn whoever_logs_in_again_hears_nothing_more_on_the_old_connection(store: Store) {

@@ -11,7 +11,7 @@ use nexo::model::{Caller, CloseReason, GroupFields, GroupId, Message, PushId, Us
 use nexo::push::{Attach, Attached, Bus, ClusterBus, Connection, Frame, Hub, Limits, Taken};
 use nexo::store::cluster::{Cluster, LogLimits};
 use nexo::store::{Quotas, Stores};
-use nexo::telemetry::Metrics;
+use nexo::telemetry::{Metrics, Traces};
 
 use super::store::Store;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -70,7 +70,8 @@ impl House {
             Cluster::open(config, (logs, Quotas::default()), &metrics, stop.clone()).await.expect("the node opens");
         let (stores, clock) = (cluster.stores(), Arc::new(ManualClock::at(now_ms())));
         let any_clock: Arc<dyn Clock> = clock.clone();
-        let started = ClusterBus::start(limits, &stores, cluster.push_path(), any_clock, metrics.clone()).await;
+        let started =
+            ClusterBus::start(limits, &stores, cluster.push_path(), any_clock, (metrics.clone(), Traces::default())).await;
         let (bus, tasks) = started.expect("Redis answers");
         tokio::spawn(tasks.run(stop.clone()));
         House { _node: Some(stop.drop_guard()), ..House::over(stores, bus, clock, metrics) }

@@ -132,10 +132,11 @@ impl Real<'_> {
     /// Compares everything that anybody can see.
     async fn compare(&self, model: &Model, last: Step) -> TestCaseResult {
         let conversation = format!("sg_{}", self.group);
-        let group = self.house.groups.info(&self.group.to_string()).await.expect("a group");
         let count = model.views.iter().filter(|view| view.is_in).count() as u64;
-        prop_assert_eq!(group.member_count, count, "members after {:?}", last);
         for (caller, view) in self.people.iter().zip(&model.views) {
+            let (group, role) = self.house.groups.info(caller, &self.group.to_string()).await.expect("a group");
+            prop_assert_eq!(group.member_count, count, "members after {:?}", last);
+            prop_assert_eq!(role.is_some(), view.is_in, "roles after {:?}", last);
             if !view.was_in {
                 let refused = self.house.conversations.info(caller, &conversation).await.map_err(|error| error.code());
                 prop_assert_eq!(refused.err(), Some(Code::NoPermission));

@@ -58,6 +58,14 @@ async fn all_is_well(world: &mut World, [ann, bob]: &[Person; 2]) {
     eventually("what was acked before", shown).await;
 }
 
+/// That the calls which failed meanwhile were counted.
+async fn failures_are_counted(world: &World, metric: &str) {
+    let failures = sum(&world.metrics().await, metric, "");
+    println!("{failures} of {metric}");
+    // Every node refused a send twice.
+    assert!(failures >= 6, "{failures} failures");
+}
+
 #[test]
 fn without_its_database_a_node_is_not_ready_answers_1002_in_time_and_comes_back() {
     let Some(config) = cluster_settings() else { return };
@@ -75,6 +83,7 @@ fn without_its_database_a_node_is_not_ready_answers_1002_in_time_and_comes_back(
         all_refuse(&mut world, &people).await;
         link.restore().await;
         all_is_well(&mut world, &people).await;
+        failures_are_counted(&world, "nexo_cql_statement_errors_total").await;
     });
 }
 
@@ -98,5 +107,6 @@ fn without_redis_a_node_is_not_ready_answers_1002_in_time_and_comes_back() {
         all_refuse(&mut world, &people).await;
         redis.start_again().await;
         all_is_well(&mut world, &people).await;
+        failures_are_counted(&world, "nexo_redis_call_errors_total").await;
     });
 }

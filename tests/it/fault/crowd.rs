@@ -23,10 +23,7 @@ fn rss(pid: u32) -> u64 {
 
 /// A metric, the sum over its labels that contain `label`.
 async fn metric(world: &World, name: &str, label: &str) -> u64 {
-    let text = world.visitor().get("/metrics").await.body;
-    let text = String::from_utf8(text.to_vec()).expect("text");
-    let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
-    lines.map(|line| line.rsplit(' ').next().expect("a value").parse::<f64>().expect("a number") as u64).sum()
+    sum(&world.metrics().await, name, label)
 }
 
 /// Ten WebSockets of everybody.

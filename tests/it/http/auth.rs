@@ -146,9 +146,10 @@ e2e! {
         let registered = world.visitor().post("/auth/register", body.clone()).await.ok();
         let login = json!({ "user_id": body["user_id"], "password": "123456", "platform_id": 5 });
         let data = world.visitor().post("/auth/login", login).await.ok();
-        assert_keys(&data, "token user_info");
+        assert_keys(&data, "token expires_at user_info");
         assert_eq!(data["user_info"], registered);
-        assert_eq!(string(&data, "token").split('.').count(), 3);
+        let token = Token::parse(&string(&data, "token"));
+        assert_eq!(int(&data, "expires_at"), int(&token.claims, "exp") * 1_000);
     }
 
     // Codes 2006 and 2008.

@@ -1,5 +1,6 @@
 //! What the owner and the admins of a group may do, and what is left of a dismissed one.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -33,6 +34,26 @@ e2e! {
         let info = ann.group_info(&group).await;
         assert_eq!(info["creator_user_id"], ann.id.as_str(), "who created it does not change");
         assert_eq!(info["member_count"], 3);
+    }
+
+    async fn info_says_what_the_caller_is_in_the_group_now(world: World) {
+        let [ann, bob, cho] = world.people().await;
+        let group = ann.group(&[&bob]).await;
+        let own = async || {
+            let infos = join_all([&ann, &bob, &cho].map(|person| person.group_info(&group))).await;
+            infos.iter().map(|info| int(info, "role_level")).collect::<Vec<_>>()
+        };
+        assert_eq!(own().await, [3, 1, 0]);
+        ann.set_role(&group, &bob, 2).await.done();
+        cho.join(&group).await.done();
+        assert_eq!(own().await, [3, 2, 1]);
+        ann.transfer(&group, &bob).await.done();
+        bob.kick(&group, &cho).await.done();
+        assert_eq!(own().await, [1, 3, 0]);
+        ann.quit(&group).await.done();
+        assert_eq!(own().await, [0, 3, 0], "who was in once is not in");
+        bob.dismiss(&group).await.done();
+        assert_eq!(own().await, [0, 3, 0], "a dismissed group keeps its members");
     }
 
     // Code 3006.
@@ -140,10 +161,13 @@ e2e! {
             [("name", "新名"), ("introduction", "新简介"), ("avatar", "b.png"), ("introduction", ""), ("avatar", "")];
         for (number, (field, value)) in steps.into_iter().enumerate() {
             expected[field] = json!(value);
-            let who = if number % 2 == 0 { &ann } else { &admin };
+            let (who, role) = if number % 2 == 0 { (&ann, 3) } else { (&admin, 2) };
+            expected["role_level"] = json!(role);
             assert_eq!(update(who, &group, field, value).await.ok(), expected);
+            expected["role_level"] = json!(1);
             assert_eq!(member.group_info(&group).await, expected);
         }
+        expected["role_level"] = json!(3);
         assert_eq!(ann.put("/group/update", json!({ "group_id": group })).await.ok(), expected);
     }
 

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-const CREATED: &str = "id name introduction avatar status creator_user_id created_at updated_at";
-const INFO: &str = "id name introduction avatar status creator_user_id member_count created_at";
+const CREATED: &str = "id name introduction avatar status creator_user_id role_level created_at updated_at";
+const INFO: &str = "id name introduction avatar status creator_user_id member_count role_level created_at";
 const MEMBER: &str = "id group_id user_id group_nickname role_level status joined_at inviter_user_id";
 
 /// The user ids of a list of members.
@@ -35,6 +35,7 @@ e2e! {
         assert_eq!(group["avatar"], "https://example.com/group-avatar.png");
         assert_eq!(group["status"], 1);
         assert_eq!(group["creator_user_id"], ann.id.as_str());
+        assert_eq!(group["role_level"], 3);
         assert_recent(&group["created_at"]);
         assert_eq!(group["updated_at"], group["created_at"]);
     }

@@ -3,6 +3,7 @@
 mod auth;
 mod blocks;
 mod browsers;
+mod chat;
 mod contents;
 mod conversations;
 mod costs;
@@ -17,6 +18,7 @@ mod overload;
 mod pull;
 mod races;
 mod read_state;
+mod tls;
 mod tokens;
 mod transport;
 mod users;

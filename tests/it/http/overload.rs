@@ -1,6 +1,7 @@
 //! More calls at once than there is room for.
 
 use futures_util::future::join_all;
+use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -29,6 +30,25 @@ e2e! {
         assert!(health.iter().all(|reply| reply.status == 200), "who asks how it is is always answered");
         ann.get("/user/info").await.ok();
         assert!(world.metrics().await.contains("nexo_limited_total{limit=\"calls\"}"));
+    }
+
+    with(server.max_calls = "1", server.origins = "https://chat.example.com")
+    async fn a_refusal_has_its_id_and_pages_can_read_it(world: World) {
+        let [ann] = world.people().await;
+        let login = json!({ "user_id": ann.id, "password": PASSWORD, "platform_id": 1 });
+        let ask = async |origin: Option<&str>| {
+            let call = world.visitor().call(Method::POST, "/auth/login").header("x-request-id", "mine");
+            let call = origin.into_iter().fold(call, |call, origin| call.header("origin", origin));
+            call.json(&login).send().await
+        };
+        for origin in [None, Some("https://chat.example.com")] {
+            let replies = join_all((0..30).map(|_| ask(origin))).await;
+            assert!(replies.iter().filter(|reply| is_let_in(reply)).count() < 30, "{origin:?}");
+            for reply in replies {
+                assert_eq!(reply.header("x-request-id"), "mine", "{reply:?}");
+                assert_eq!(reply.header("access-control-allow-origin"), origin.unwrap_or_default(), "{reply:?}");
+            }
+        }
     }
 
     with(server.max_calls = "1", server.body_timeout_ms = "60000")

@@ -143,8 +143,9 @@ e2e! {
         let [ann] = world.people().await;
         let phone = ann.on(1).await;
         let data = ann.post("/auth/refresh", json!({})).await.ok();
-        assert_keys(&data, "token");
+        assert_keys(&data, "token expires_at");
         let new = ann.with_token(&string(&data, "token"));
+        assert_eq!(int(&data, "expires_at"), int(&header_of(&new).claims, "exp") * 1_000);
         assert_ne!(new.token, ann.token);
         assert_eq!(header_of(&new).claims["platform_id"], 5);
         assert_eq!(header_of(&new).claims["user_id"], ann.id.as_str());

@@ -58,7 +58,6 @@ e2e! {
     async fn an_unknown_route_is_404_and_1005(world: World) {
         let [ann] = world.people().await;
         for path in [
-            "/",
             "/nothing",
             "/user",
             "/user/info/",

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use super::world::Nodes;
-use super::{RawTcp, Socket, assert_keys, within};
+use super::{RawTcp, Socket, assert_keys, documented, within};
 
 type Http = Hyper<HttpConnector, Full<Bytes>>;
 
@@ -129,7 +129,7 @@ impl Call<'_> {
 
     /// Sends it; a connection that breaks before the answer is an error.
     pub(crate) async fn try_send(self) -> Result<Reply, String> {
-        let what = format!("{} {}", self.method, self.path);
+        let (what, method) = (format!("{} {}", self.method, self.path), self.method.clone());
         let uri = format!("http://{}{}", self.client.nodes.any(), self.path);
         let mut request =
             Request::builder().method(self.method).uri(uri).body(Full::from(self.body)).expect("a valid request");
@@ -138,7 +138,9 @@ impl Call<'_> {
             let response = self.client.http.request(request).await.map_err(|error| format!("{error:?}"))?;
             let (parts, body) = response.into_parts();
             let body = body.collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
-            Ok(Reply { what, status: parts.status.as_u16(), headers: parts.headers, body })
+            let reply = Reply { what, status: parts.status.as_u16(), headers: parts.headers, body };
+            documented::check(method.as_str(), &self.path, &reply);
+            Ok(reply)
         })
         .await
     }

@@ -7,6 +7,9 @@ use super::{Client, Reply, Socket, enc, int, string, unique};
 /// The password of everyone.
 pub(crate) const PASSWORD: &str = "correct horse";
 
+/// What a note says that tells that a user has caught up.
+pub(crate) const CAUGHT_UP: &str = "caught up?";
+
 /// A text content.
 pub(crate) fn text(text: &str) -> Value {
     json!({ "text": text })
@@ -190,7 +193,7 @@ impl Person {
     /// of it: a note to oneself, heard on the platform 3, comes after everything else.
     pub(crate) async fn caught_up(&self) {
         let mut desk = self.on(3).await.socket().await;
-        let note = self.send(self, "caught up?").await;
+        let note = self.send(self, CAUGHT_UP).await;
         desk.before(&note).await;
         desk.close().await;
     }

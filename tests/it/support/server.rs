@@ -128,7 +128,7 @@ impl Launch {
             Ok(Err(_)) => return Err((server.wait_exit().await.code(), self.log())),
             Err(_) => panic!("the server said no URL within 30 s; its stderr:\n{}", self.log()),
         }
-        assert!(server.url.starts_with("http://"), "no URL at the end of {:?}", server.greeting());
+        assert!(server.url.starts_with("http"), "no URL at the end of {:?}", server.greeting());
         Ok(server)
     }
 
@@ -150,14 +150,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// `http://127.0.0.1:<port>`.
+    /// `http://127.0.0.1:<port>`, or https.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// The same without the scheme: `127.0.0.1:<port>`.
     pub(crate) fn host(&self) -> &str {
-        self.url.trim_start_matches("http://")
+        self.url.split_once("://").expect("a URL").1
     }
 
     /// What it wrote to stdout so far.

@@ -27,11 +27,13 @@ pub(crate) enum Need {
     Strace,
     /// The program `haproxy`, a balancer in front of a test's servers; found as its path.
     HaProxy,
+    /// The program `promtool` of Prometheus, which checks metrics and rules; found as its path.
+    Promtool,
 }
 
 impl Need {
     /// Every need.
-    pub(crate) const ALL: [Need; 11] = [
+    pub(crate) const ALL: [Need; 12] = [
         Need::Cql,
         Need::ThreeNodes,
         Need::SecuredCql,
@@ -43,6 +45,7 @@ impl Need {
         Need::OpenSsl,
         Need::Strace,
         Need::HaProxy,
+        Need::Promtool,
     ];
 
     fn words(self) -> &'static str {
@@ -58,6 +61,7 @@ impl Need {
             Need::OpenSsl => "openssl",
             Need::Strace => "strace",
             Need::HaProxy => "haproxy",
+            Need::Promtool => "promtool",
         }
     }
 
@@ -75,6 +79,7 @@ impl Need {
             Need::OpenSsl => return program("openssl"),
             Need::Strace => return program("strace"),
             Need::HaProxy => return program("haproxy"),
+            Need::Promtool => return program("promtool"),
         };
         std::env::var(variable).ok().filter(|value| !value.is_empty())
     }

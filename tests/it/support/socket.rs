@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::{Reply, string, unique, within};
+use super::{Reply, documented, string, unique, within};
 
 /// How a socket ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,7 +42,9 @@ impl Socket {
                 let (parts, body) = answer.into_parts();
                 let body = Bytes::from(body.unwrap_or_default());
                 let what = format!("ws://{host}/ws?{query}");
-                Err(Reply { what, status: parts.status.as_u16(), headers: parts.headers, body })
+                let reply = Reply { what, status: parts.status.as_u16(), headers: parts.headers, body };
+                documented::check("GET", "/ws", &reply);
+                Err(reply)
             }
             Err(error) => panic!("the handshake failed: {error}"),
         }
@@ -70,8 +72,9 @@ impl Socket {
         loop {
             match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => {
-                    let value = serde_json::from_str(&text);
-                    return Ok(value.unwrap_or_else(|error| panic!("{error} in {text}")));
+                    let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
+                    documented::check_frame(&value);
+                    return Ok(value);
                 }
                 Some(Ok(Message::Ping(_))) => {
                     self.pings += 1;
@@ -189,7 +192,9 @@ impl Socket {
     /// Asks for an operation and returns its answer, the id looked at.
     pub(crate) async fn ask(&mut self, op: &str, body: Value) -> Value {
         let id = unique("q");
-        let answer = self.exchange(&json!({ "id": id, "op": op, "data": body }).to_string()).await;
+        let frame = json!({ "id": id, "op": op, "data": body });
+        let answer = self.exchange(&frame.to_string()).await;
+        documented::check_exchange(op, &frame, &answer);
         // Only where trying again makes sense.
         let waits = answer.get("retry_after_ms").is_some();
         assert!(!waits || [1002, 1006].contains(&super::int(&answer, "code")), "{answer}");

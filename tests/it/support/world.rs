@@ -67,6 +67,13 @@ fn with(launch: Launch, settings: &[(&str, &str, &str)]) -> Launch {
     settings.iter().fold(launch, |launch, (section, field, value)| launch.set(section, field, value))
 }
 
+/// The sum of a metric's series whose labels contain `label` ("": of all), in the text of one server or of several.
+pub(crate) fn sum(metrics: &str, name: &str, label: &str) -> u64 {
+    let series = metrics.lines().filter_map(|line| line.rsplit_once(' '));
+    let its = series.filter(|(series, _)| series.split('{').next() == Some(name) && series.contains(label));
+    its.map(|(_, value)| value.parse::<u64>().expect("a count")).sum()
+}
+
 /// A running deployment; dropped is killed.
 pub(crate) struct World {
     servers: Vec<Server>,
@@ -133,13 +140,18 @@ impl World {
 
     /// The metrics of all servers, one after the other.
     pub(crate) async fn metrics(&self) -> String {
-        let mut all = String::new();
+        self.scrapes().await.concat()
+    }
+
+    /// The metrics of each server.
+    pub(crate) async fn scrapes(&self) -> Vec<String> {
+        let mut all = Vec::new();
         for server in &self.servers {
             let nodes = Arc::new(Nodes::default());
             nodes.set(std::slice::from_ref(server));
             let reply = Client::new(nodes, client::http()).get("/metrics").await;
             assert_eq!(reply.status, 200);
-            all += &String::from_utf8_lossy(&reply.body);
+            all.push(String::from_utf8_lossy(&reply.body).into_owned());
         }
         all
     }

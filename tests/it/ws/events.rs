@@ -90,6 +90,37 @@ e2e! {
         assert!(on_phone.before(&marker).await.is_empty());
     }
 
+    async fn a_change_of_settings_is_told_to_all_sockets_of_the_user_and_nobody_else(world: World) {
+        let [ann, bob] = world.people().await;
+        let phone = bob.on(1).await;
+        ann.send(&bob, "x").await;
+        let conversation = pair(&ann, &bob);
+        bob.caught_up().await;
+        let mut sockets = [bob.socket_v1().await, bob.socket_v1().await, phone.socket_v1().await];
+        let (mut plain, mut at_ann) = (bob.socket().await, ann.socket_v1().await);
+        let path = format!("/conversation/update?conversation_id={conversation}");
+        for (body, recv_msg_opt, is_pinned) in [
+            (json!({ "is_pinned": true }), 0, true),
+            (json!({ "recv_msg_opt": 2 }), 2, true),
+            (json!({ "recv_msg_opt": 1, "is_pinned": false }), 1, false),
+        ] {
+            bob.put(&path, body).await.done();
+            for socket in &mut sockets {
+                let event = socket.next().await;
+                assert_keys(&event, "event conversation_id recv_msg_opt is_pinned push_id");
+                assert_eq!((&event["event"], &event["conversation_id"]), (&json!("conversation_changed"), &json!(conversation)));
+                assert_eq!((&event["recv_msg_opt"], &event["is_pinned"]), (&json!(recv_msg_opt), &json!(is_pinned)));
+            }
+        }
+        bob.put(&path, json!({ "recv_msg_opt": 3 })).await.refused_field("recv_msg_opt");
+        let marker = ann.send(&bob, "marker").await;
+        for socket in sockets.iter_mut().chain([&mut plain]) {
+            assert!(socket.before(&marker).await.is_empty());
+        }
+        let marker = bob.send(&ann, "marker").await;
+        assert!(at_ann.before(&marker).await.is_empty(), "the other user is not told");
+    }
+
     async fn a_new_group_is_told_to_its_members(world: World) {
         let [ann, bob, cho] = world.people().await;
         let mut sockets = [ann.socket_v1().await, bob.socket_v1().await, cho.socket_v1().await];

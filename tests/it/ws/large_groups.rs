@@ -23,9 +23,7 @@ async fn large(world: &World, owner: &Person, others: &[&Person]) -> String {
 
 /// How many Redis commands all servers have sent.
 async fn commands(world: &World) -> u64 {
-    let metrics = world.metrics().await;
-    let counts = metrics.lines().filter_map(|line| line.strip_prefix("nexo_redis_commands_total "));
-    counts.map(|count| count.parse::<u64>().expect("a count")).sum()
+    sum(&world.metrics().await, "nexo_redis_commands_total", "")
 }
 
 async fn remove(config: &nexo::config::ClusterStore, key: &str) {

@@ -13,11 +13,12 @@ async fn visit(person: &Person, from: &Person) -> String {
     push_id
 }
 
-/// Reads up to `recovered`, asserts that it is whole, and returns the frames before it and its push_id.
+/// Reads up to `recovered`, asserts that it is whole, and returns the frames before it and its push_id; but no note of `caught_up`.
 async fn whole(socket: &mut Socket) -> (Vec<Value>, String) {
-    let (missed, recovered) = socket.until(|frame| frame["event"] == "recovered").await;
+    let (mut missed, recovered) = socket.until(|frame| frame["event"] == "recovered").await;
     assert_keys(&recovered, "event whole push_id");
     assert_eq!(recovered["whole"], true, "{recovered}");
+    missed.retain(|frame| frame["content"]["text"] != CAUGHT_UP);
     (missed, string(&recovered, "push_id"))
 }
 
@@ -58,6 +59,24 @@ e2e! {
         }
         let live = ann.send(&bob, "live").await;
         assert!(socket.before(&live).await.is_empty());
+    }
+
+    async fn what_another_device_did_on_the_same_platform_was_missed_too(world: World) {
+        let [ann, bob] = world.people().await;
+        let after = visit(&bob, &ann).await;
+        let other_device = bob.on(5).await;
+        // First, for who sends has read.
+        other_device.mark_read(&pair(&ann, &bob), 1).await.ok();
+        let sent = other_device.send(&ann, "from another device").await;
+        let back = bob.on(5).await;
+        eventually("both in the log", async || {
+            let (missed, _) = whole(&mut back.socket_after(&after, "&v=1").await).await;
+            let missed: Vec<_> = missed.into_iter().filter(|frame| frame["event"] != "hello").collect();
+            let read = missed.iter().any(|frame| frame["event"] == "conversation_read");
+            let message = missed.iter().any(|frame| frame["client_msg_id"] == sent["client_msg_id"]);
+            (missed.len() == 2 && read && message).then_some(())
+        })
+        .await;
     }
 
     async fn whoever_missed_nothing_is_told_so(world: World) {
@@ -104,13 +123,16 @@ e2e! {
         assert_eq!(desk.next().await["client_msg_id"], sent["client_msg_id"]);
         phone.mark_read(&pair(&ann, &bob), int(&sent, "seq")).await.done();
         assert_eq!(desk.next().await["event"], "conversation_read");
+        bob.put(&format!("/conversation/update?conversation_id=sg_{group}"), json!({ "is_pinned": true })).await.done();
+        assert_eq!(desk.next().await["event"], "conversation_changed");
         let mut socket = bob.socket_after(&after, "&v=1").await;
         assert_eq!(socket.next().await["event"], "hello");
         let (missed, _) = whole(&mut socket).await;
-        assert_eq!(missed.len(), 3, "{missed:?}");
+        assert_eq!(missed.len(), 4, "{missed:?}");
         assert_eq!((&missed[0]["event"], &missed[0]["group_id"]), (&json!("group_changed"), &json!(group)));
         assert_eq!(missed[1]["client_msg_id"], sent["client_msg_id"]);
         assert_eq!((&missed[2]["event"], &missed[2]["read_seq"]), (&json!("conversation_read"), &sent["seq"]));
+        assert_eq!((&missed[3]["event"], &missed[3]["is_pinned"]), (&json!("conversation_changed"), &json!(true)));
         let (plain, _) = whole(&mut bob.socket_after(&after, "").await).await;
         assert_eq!(plain.len(), 1, "a plain client recovers messages only: {plain:?}");
     }

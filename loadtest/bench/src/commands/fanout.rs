@@ -1,7 +1,7 @@
 //! `fanout`: messages to a large group that is online, next to a bare loop of socket writes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -50,8 +50,17 @@ struct Count {
     twice: AtomicU64,
     awaited: AtomicU64,
     reached: Notify,
-    /// The length of the last frame.
-    bytes: AtomicU64,
+    /// One of the frames.
+    sample: OnceLock<Box<[u8]>>,
+}
+
+/// Which frames count.
+#[derive(Clone, Copy, PartialEq)]
+enum Counted {
+    /// Those that did not come before.
+    New,
+    /// All of them. They are looked at all the same, so that listening costs what it costs otherwise.
+    All,
 }
 
 /// Sockets that listen.
@@ -59,7 +68,7 @@ struct Crowd {
     size: usize,
     count: Arc<Count>,
     over: watch::Sender<bool>,
-    ears: JoinSet<Result<Option<Heard>>>,
+    ears: JoinSet<Result<Heard>>,
 }
 
 /// Whoever makes frames go out to the crowd.
@@ -93,7 +102,7 @@ pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> 
     let tokens = room.members[1..].iter().map(|member| Arc::clone(&member.token)).collect();
     let mut sockets = sockets::open_all(&bench.server.nodes, tokens, Opening::FAST).await?;
     sockets::greet(&mut sockets).await?;
-    let mut crowd = Crowd::listen(sockets, true);
+    let mut crowd = Crowd::listen(sockets, Counted::New);
     let mut voice = Voice {
         http: Http::connect(bench.server.nodes.at(0)).await?,
         token: Arc::clone(&room.members[0].token),
@@ -103,12 +112,12 @@ pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> 
     };
     let doubles = crowd.until_once(&mut voice).await?;
     let served = crowd.fan_out(&bench.server.processes, counts, &mut voice).await?;
-    let bytes = crowd.count.bytes.load(Ordering::Relaxed);
+    let frame = crowd.count.sample.get().cloned().context("nothing was heard")?;
     let mut compared = crowd.end(voice.acked).await?;
     compared.twice -= doubles;
 
-    let mut bare = Bare::start(members, bytes).await?;
-    let mut crowd = Crowd::listen(sockets::connect_all(bare.address, members).await?, false);
+    let mut bare = Bare::start(members, &frame).await?;
+    let mut crowd = Crowd::listen(sockets::connect_all(bare.address, members).await?, Counted::All);
     let processes = Processes { server: vec![bare.pid], ..Processes::default() };
     let floor = crowd.fan_out(&processes, counts, &mut bare).await?;
 
@@ -140,12 +149,11 @@ fn add_to(report: &mut Report, [served, floor]: [&Took; 2], frames: usize) {
 }
 
 impl Crowd {
-    fn listen(sockets: Vec<Socket>, checked: bool) -> Crowd {
+    fn listen(sockets: Vec<Socket>, counted: Counted) -> Crowd {
         let (count, over, mut ears) = (Arc::<Count>::default(), watch::Sender::new(false), JoinSet::new());
         let size = sockets.len();
         for socket in sockets {
-            let heard = checked.then(|| Heard::new(0..1, None));
-            ears.spawn(hear(socket, heard, Arc::clone(&count), over.subscribe()));
+            ears.spawn(hear(socket, counted, Arc::clone(&count), over.subscribe()));
         }
         Crowd { size, count, over, ears }
     }
@@ -198,9 +206,7 @@ impl Crowd {
         self.over.send_replace(true);
         let (acked, mut compared) = ([acked], Compared::default());
         while let Some(ear) = timeout(PATIENCE, self.ears.join_next()).await.context("the server stopped answering")? {
-            if let Some(heard) = ear?? {
-                compared += heard.compare(&acked);
-            }
+            compared += ear??.compare(&acked);
         }
         Ok(compared)
     }
@@ -212,7 +218,7 @@ impl Count {
             self.twice.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        self.bytes.store(frame.len() as u64, Ordering::Relaxed);
+        self.sample.get_or_init(|| frame.into());
         if self.frames.fetch_add(1, Ordering::Relaxed) + 1 == self.awaited.load(Ordering::Relaxed) {
             self.reached.notify_one();
         }
@@ -238,13 +244,9 @@ impl Speaker for Bare {
     }
 }
 
-/// Counts frames until it is over; those of a server are looked at, to the last that it wrote before.
-async fn hear(
-    mut socket: Socket,
-    mut heard: Option<Heard>,
-    count: Arc<Count>,
-    mut over: watch::Receiver<bool>,
-) -> Result<Option<Heard>> {
+/// Looks at frames and counts them, to the last that a server wrote before it is over.
+async fn hear(mut socket: Socket, counted: Counted, count: Arc<Count>, mut over: watch::Receiver<bool>) -> Result<Heard> {
+    let mut heard = Heard::new(0..1, None);
     let mut ending = false;
     loop {
         tokio::select! {
@@ -252,13 +254,13 @@ async fn hear(
                 ending = true;
                 socket.queue(br#"{"id":"end","op":"ping","data":{}}"#);
             }
-            frame = socket.next() => match (frame?, &mut heard) {
-                (Frame::Text(text), Some(_)) if code_of_frame(text)?.is_some() => return Ok(heard),
-                (Frame::Text(text), heard) => {
-                    let is_new = heard.as_mut().map(|heard| heard.push(text)).transpose()?.is_none_or(|new| new.is_some());
-                    count.note(text, is_new);
+            frame = socket.next() => match frame? {
+                Frame::Text(text) if code_of_frame(text)?.is_some() => return Ok(heard),
+                Frame::Text(text) => {
+                    let is_new = heard.push(text)?.is_some();
+                    count.note(text, is_new || counted == Counted::All);
                 }
-                (Frame::Closed(code), _) => bail!("the server closed a listening socket with {code}"),
+                Frame::Closed(code) => bail!("the server closed a listening socket with {code}"),
             },
         }
     }

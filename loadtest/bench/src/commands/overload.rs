@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -19,9 +19,10 @@ pub(crate) const COMMAND: Command = Command {
     name: "overload",
     about: "sends over REST at a multiple of the peak, on more connections than the server works on at once: what it takes of them",
     options: &[
-        opt("few", "200", "connections of the peak, each with one send after the other; below server.max_calls"),
-        opt("times", "2", "sends a second then, in peaks"),
+        opt("few", "200", "connections of the first look, each with one send after the other"),
+        opt("times", "2", "sends a second at the end, in sustainable loads"),
         opt("connections", "6000", "connections that they come over; a server works on server.max_calls of them"),
+        opt("patience-ms", "100", "how long a send may take (p99) under a load that is called sustainable"),
         SECONDS,
         WARM_UP,
     ],
@@ -29,6 +30,12 @@ pub(crate) const COMMAND: Command = Command {
 
 /// Who sends, over all connections.
 const PEOPLE: usize = 64;
+
+/// Rates that are tried one after the other until one of them is sustainable, as shares of what came flat out over few connections.
+const SHARES: [f64; 9] = [0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4];
+
+/// The share of a load that is as good as all of it: what is under way at the ends of the window is not counted.
+const WHOLE: f64 = 0.98;
 
 /// Whom each of them writes to.
 const FRIENDS: usize = 3;
@@ -39,13 +46,32 @@ const TOO_BUSY: &str = "code 1002";
 pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> {
     let (times, connections) = (options.number::<f64>("times")?, options.count("connections")?);
     let (window, tally, _) = drive(bench, options, options.count("few")?, 0.0).await?;
-    let peak = tally.done as f64 / window.seconds();
-    let (window, tally, cost) = drive(bench, options, connections, peak * times).await?;
+    let flat_out = tally.done as f64 / window.seconds();
+    let (sustainable, peak) = sustainable(bench, options, flat_out).await?;
+    let (window, tally, cost) = drive(bench, options, connections, sustainable * times).await?;
     let mut report = Report::default();
+    report.add("flat out over few connections", flat_out, "/s");
     report.add("peak", peak, "/s");
+    report.add("sustainable load", sustainable, "/s");
     let came = add_taken(&mut report, tally, window, peak);
     cost.add_to(&mut report, came);
     Ok(report)
+}
+
+/// The largest rate that is taken whole, without anybody waiting for long; and the most that was taken at any rate until then.
+async fn sustainable(bench: &mut Bench, options: &Options, flat_out: f64) -> Result<(f64, f64)> {
+    let mut peak = 0.0_f64;
+    let (connections, patience_ms) = (options.count("connections")?, options.number::<f64>("patience-ms")?);
+    for share in SHARES {
+        let rate = flat_out * share;
+        let (window, tally, _) = drive(bench, options, connections, rate).await?;
+        let (taken, waited_us) = (tally.done as f64 / window.seconds(), tally.latency.value_at_quantile(0.99));
+        peak = peak.max(taken);
+        if tally.errors.is_empty() && taken >= rate * WHOLE && waited_us as f64 <= patience_ms * 1_000.0 {
+            return Ok((rate, peak));
+        }
+    }
+    bail!("not even {} of {flat_out:.0} sends a second are acked within {patience_ms} ms", SHARES[SHARES.len() - 1])
 }
 
 /// Sends so many a second, over all connections.

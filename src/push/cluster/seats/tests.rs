@@ -31,7 +31,7 @@ fn told(seq: u64, version: u64) -> Told {
         content: "{}".into(),
         send_at_ms: 0,
     };
-    Told { message: Arc::new(message), origin: None, version }
+    Told { message: Arc::new(message), origin: None, version, trace: Trace::default() }
 }
 
 fn names(audience: &[Arc<Presence<Place>>]) -> Vec<&str> {

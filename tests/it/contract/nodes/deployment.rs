@@ -12,7 +12,7 @@ use nexo::model::{Appended, Caller, CloseReason, ConversationId, Draft, Extent, 
 use nexo::push::{Bus, ClusterBus, Limits};
 use nexo::store::cluster::{GroupNodes, LogLimits, Logs, Nodes, push_path};
 use nexo::store::{Admit, Groups, Messages, OnCommit, StoreError, Stores};
-use nexo::telemetry::Metrics;
+use nexo::telemetry::{Metrics, Traces};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -80,8 +80,14 @@ impl Deployment {
             turn: Arc::clone(&self.turn),
         });
         let id = nodes.own();
-        let started =
-            ClusterBus::start(limits, &stores, (logs.clone(), nodes, group_nodes), clock.clone(), metrics.clone()).await;
+        let started = ClusterBus::start(
+            limits,
+            &stores,
+            (logs.clone(), nodes, group_nodes),
+            clock.clone(),
+            (metrics.clone(), Traces::default()),
+        )
+        .await;
         let (bus, tasks) = started.expect("Redis answers");
         let stop = CancellationToken::new();
         let running = tokio::spawn(tasks.run(stop.clone()));

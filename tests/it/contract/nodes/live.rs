@@ -103,17 +103,19 @@ across_nodes! {
         let conversation = format!("sg_{group}");
         nodes[0].send_in(&ann, group, "read me").await.expect("sent");
         nodes[0].conversations.mark_read(&bob, &conversation, 1).await.expect("marked");
+        nodes[0].conversations.update(&bob, &conversation, Some(1), Some(true)).await.expect("set");
         nodes[0].groups.kick(&ann, &group.to_string(), bob.user.as_str()).await.expect("removed");
         let mut told: Vec<String> = Vec::new();
-        while told.len() < 4 {
+        while told.len() < 5 {
             told.extend(phone.next().await.expect("not closed").iter().map(|frame| match frame.parcel.push() {
                 Push::Group(change) => change.change.to_string(),
                 Push::Read { read_seq, .. } => format!("read {read_seq}"),
+                Push::Settings { receive, is_pinned, .. } => format!("set {receive:?} {is_pinned}"),
                 Push::Message { message, .. } => format!("message {}", message.seq),
             }));
         }
         told.sort_unstable();
-        assert_eq!(told, ["created", "kicked", "message 1", "read 1"]);
+        assert_eq!(told, ["created", "kicked", "message 1", "read 1", "set Silent true"]);
     }
 
     async fn a_user_has_a_place_for_so_many_connections_on_all_nodes_and_gets_it_back(deployment: Deployment) {

@@ -1,6 +1,6 @@
 //! Users' logs and nodes' streams in Redis, as one node after the other sees them.
 
-use nexo::model::{ConversationId, GroupId, Logged, NodeId, Platform, UserId};
+use nexo::model::{ConversationId, GroupId, Logged, NodeId, Platform, ReceiveOption, UserId};
 use nexo::store::cluster::{Event, Kept, Letter, LogEntry, Logs};
 
 use super::across_nodes;
@@ -34,7 +34,8 @@ across_nodes! {
             assert_eq!((logged.id.epoch, logged.id.position, logged.nodes), (begun.id.epoch, seq, vec![own]));
             assert!(logged.id.at_ms >= begun.id.at_ms);
         }
-        let event = LogEntry::Event(Event::Settings { conversation: ConversationId::single(&ann, &ann), muted: true });
+        let (conversation, receive) = (ConversationId::single(&ann, &ann), ReceiveOption::Mute);
+        let event = LogEntry::Event(Event::Settings { conversation, receive, is_pinned: Some(true) });
         logs.append(&ann, &event, Some(Platform::Web)).await.expect("Redis answers").expect("a log");
         let entries = logs.entries(&ann, begun.id.epoch, 2, 4).await.expect("Redis answers").expect("all kept");
         let entries: Vec<_> = entries.into_iter().map(|entry| (entry.id.position, entry.except, entry.entry)).collect();
@@ -95,7 +96,7 @@ across_nodes! {
         let ann = user_id("ann");
         let letter = |n: u64| {
             let conversation = ConversationId::single(&ann, &ann);
-            Letter::Event { event: Event::Read { conversation, read_seq: n }, to: Vec::new() }.encode().expect("bytes")
+            Letter::Event { event: Event::Read { conversation, read_seq: n }, to: Vec::new() }.encode(None).expect("bytes")
         };
         let dead = NodeId::from_number(1);
         for n in 0..300 {

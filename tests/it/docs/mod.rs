@@ -1,4 +1,6 @@
-//! The API document in English and in Chinese: equal in structure, whole, and with examples that parse.
+//! The API document in English and in Chinese: equal in structure, whole, and with examples that can be done.
+
+mod examples;
 
 use std::collections::BTreeSet;
 use std::fs;
