@@ -27,6 +27,11 @@ config.server.listen: {{ $config.server.listen }} is heard inside of the pod onl
 extraEnv: {{ .name }} is a setting that the chart reckons with; give it in config.server
 {{- end }}
 {{- end }}
+{{- if and .Values.tls.existingSecret (or $config.server.tls_cert_file $config.server.tls_key_file) }}
+tls.existingSecret: sets config.server.tls_cert_file and tls_key_file, which are given too; take them out
+{{- else if ne (empty $config.server.tls_cert_file) (empty $config.server.tls_key_file) }}
+config.server: TLS needs tls_cert_file and tls_key_file; give both, or tls.existingSecret
+{{- end }}
 {{- $auth := $config.auth | default dict -}}
 {{- $secrets := dict "secrets.auth" $auth.secret "secrets.otherAuth" $auth.other_secret
   "secrets.redisUrl" ($config.store | default dict).redis_url "secrets.cqlPassword" ($config.store | default dict).cql_password }}

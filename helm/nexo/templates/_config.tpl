@@ -16,16 +16,25 @@
 {{- end -}}
 {{- end -}}
 {{- $_ := set $config "store" $store -}}
+{{- if .Values.tls.existingSecret -}}
+{{- $_ := set $config.server "tls_cert_file" "/etc/nexo/tls/tls.crt" -}}
+{{- $_ := set $config.server "tls_key_file" "/etc/nexo/tls/tls.key" -}}
+{{- end -}}
 {{- toYaml $config -}}
 {{- end -}}
 
-{{/* The same as TOML. Not by toToml: numbers of values are floats, and would be written as such. A JSON string is a TOML one. */}}
+{{/* "https" if nodes speak TLS themselves, else "http". */}}
+{{- define "nexo.scheme" -}}
+{{- if or .Values.tls.existingSecret .Values.config.server.tls_cert_file -}}https{{- else -}}http{{- end -}}
+{{- end -}}
+
+{{/* The same as TOML. Not by toToml: numbers of values are floats, and whole ones would be written as such. A JSON string is a TOML one. */}}
 {{- define "nexo.toml" -}}
 {{- range $section, $settings := include "nexo.config" . | fromYaml }}
 {{- if $settings }}
 [{{ $section }}]
 {{- range $name, $value := $settings }}
-{{ $name }} = {{ if kindIs "float64" $value }}{{ int64 $value }}{{ else }}{{ toJson $value }}{{ end }}
+{{ $name }} = {{ if and (kindIs "float64" $value) (eq (float64 $value) (floor $value)) }}{{ int64 $value }}{{ else }}{{ toJson $value }}{{ end }}
 {{- end }}
 {{- end }}
 {{- end }}

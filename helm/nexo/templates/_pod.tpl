@@ -108,6 +108,7 @@ tolerations:
 {{/* The template of the server's pods. */}}
 {{- define "nexo.pod" -}}
 {{- $own := include "nexo.fullname" . -}}
+{{- $scheme := include "nexo.scheme" . | upper -}}
 metadata:
   labels:
     {{- include "nexo.podLabels" (dict "root" . "component" "server") | nindent 4 }}
@@ -149,6 +150,11 @@ spec:
         - name: data
           mountPath: /var/lib/nexo
         {{- end }}
+        {{- if .Values.tls.existingSecret }}
+        - name: tls
+          mountPath: /etc/nexo/tls
+          readOnly: true
+        {{- end }}
       ports:
         - name: http
           containerPort: {{ include "nexo.port" . }}
@@ -159,13 +165,13 @@ spec:
             seconds: {{ .Values.preStopSeconds }}
       {{- end }}
       startupProbe:
-        httpGet: {path: /health, port: http}
+        httpGet: {path: /health, port: http, scheme: {{ $scheme }}}
         {{- toYaml .Values.probes.startup | nindent 8 }}
       livenessProbe:
-        httpGet: {path: /health, port: http}
+        httpGet: {path: /health, port: http, scheme: {{ $scheme }}}
         {{- toYaml .Values.probes.liveness | nindent 8 }}
       readinessProbe:
-        httpGet: {path: /ready, port: http}
+        httpGet: {path: /ready, port: http, scheme: {{ $scheme }}}
         {{- toYaml .Values.probes.readiness | nindent 8 }}
       resources:
         {{- toYaml .Values.resources | nindent 8 }}
@@ -175,5 +181,10 @@ spec:
     - name: data
       persistentVolumeClaim:
         claimName: {{ .Values.persistence.existingClaim }}
+    {{- end }}
+    {{- if .Values.tls.existingSecret }}
+    - name: tls
+      secret:
+        secretName: {{ .Values.tls.existingSecret }}
     {{- end }}
 {{- end -}}
