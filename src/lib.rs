@@ -11,7 +11,7 @@
 //! | [`domain`] | verbs: the rules |
 //! | [`push`] | from "stored" to "in the sockets": the bus, who is present, what they missed |
 //! | [`store`] | the ports, written as promises, and their adapters: `embedded` on a local disk, `cluster` over a CQL database and Redis |
-//! | [`admission`], [`telemetry`], [`lifecycle`], [`config`] | room for calls, logs, metrics and traces, signals and slots, settings |
+//! | [`admission`], [`telemetry`], [`lifecycle`], [`config`] | room for calls, logs, metrics and traces, signals, settings |
 //! | [`error`], [`clock`], [`model`] | the API's codes, time and ids, nouns |
 //!
 //! # The walk of a message

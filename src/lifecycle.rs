@@ -1,24 +1,8 @@
 //! How the process ends: signals, a soft stop, a hard one.
 
-use std::sync::Arc;
-
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
-
-/// A place among the connections that may be open at once; free again when the last clone is dropped.
-#[derive(Clone)]
-pub struct Slot {
-    _permit: Arc<OwnedSemaphorePermit>,
-}
-
-impl Slot {
-    /// A place that was granted.
-    pub fn new(permit: OwnedSemaphorePermit) -> Self {
-        Self { _permit: Arc::new(permit) }
-    }
-}
 
 /// Descriptors that the store, logs and the rest of the process may need besides connections.
 const OTHER_DESCRIPTORS: u64 = 1_100;

@@ -10,15 +10,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::entrance::Entrance;
+use super::linger::Lingering;
 use super::tls::Tls;
-use crate::lifecycle::Slot;
 
 /// Where a request came from.
 #[derive(Debug, Clone, Copy)]
@@ -66,8 +66,8 @@ impl Listener {
                 () = stop.cancelled() => return,
                 accepted = accept(&self.socket, &room) => accepted,
             };
-            if let Some((stream, peer, slot)) = accepted {
-                let serving = Serving { entrance: entrance.clone(), peer: Peer(peer), slot, limits: self.limits };
+            if let Some((stream, peer)) = accepted {
+                let serving = Serving { entrance: entrance.clone(), peer: Peer(peer), limits: self.limits };
                 match &self.tls {
                     Some(tls) => tracker.spawn(serving.run_tls(stream, tls.clone(), stop.clone())),
                     None => tracker.spawn(serving.run(stream, stop.clone())),
@@ -78,16 +78,16 @@ impl Listener {
 }
 
 /// The next connection, once there is room for one.
-async fn accept(socket: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, Slot)> {
+async fn accept(socket: &TcpListener, room: &Arc<Semaphore>) -> Option<(Lingering, SocketAddr)> {
     // The semaphore is never closed.
-    let slot = Slot::new(Arc::clone(room).acquire_owned().await.ok()?);
+    let place = Arc::clone(room).acquire_owned().await.ok()?;
     match socket.accept().await {
         Ok((stream, peer)) => {
             // Without the first, small answers wait for acknowledgements; without the second, a client that never takes its
             // answer keeps its place for ever. A socket that refuses is closed already.
             let _ = stream.set_nodelay(true);
             let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MS);
-            Some((stream, peer, slot))
+            Some((Lingering::new(stream, place), peer))
         }
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");
@@ -102,12 +102,11 @@ async fn accept(socket: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStrea
 struct Serving {
     entrance: Entrance,
     peer: Peer,
-    slot: Slot,
     limits: ServeLimits,
 }
 
 impl Serving {
-    async fn run_tls(self, stream: TcpStream, tls: TlsAcceptor, stop: CancellationToken) {
+    async fn run_tls(self, stream: Lingering, tls: TlsAcceptor, stop: CancellationToken) {
         let handshake = tokio::select! {
             ended = tokio::time::timeout(self.limits.header_time, tls.accept(stream)) => ended,
             () = stop.cancelled() => return,
@@ -120,10 +119,9 @@ impl Serving {
     }
 
     async fn run(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, stop: CancellationToken) {
-        let Self { entrance, peer, slot, limits } = self;
+        let Self { entrance, peer, limits } = self;
         let answer = move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
-            request.extensions_mut().insert(slot.clone());
             entrance.answer(request)
         };
         let connection = http1::Builder::new()

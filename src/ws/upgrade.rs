@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -11,7 +10,6 @@ use axum::response::Response;
 
 use super::{Sockets, connection};
 use crate::error::{Code, Error, Result};
-use crate::lifecycle::Slot;
 use crate::model::{Caller, CloseReason, PushId};
 use crate::push::Attach;
 use crate::wire::{self, Query};
@@ -31,7 +29,6 @@ const WRITE_BUFFER_BYTES: usize = 8 * 1_024;
 /// `GET /ws`
 pub async fn upgrade(
     State(sockets): State<Arc<Sockets>>,
-    slot: Option<Extension<Slot>>,
     query: Query,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -66,7 +63,7 @@ pub async fn upgrade(
     }
     // Taken before the upgrade, so that a stop waits for this connection.
     let counted = sockets.tracker.token();
-    Ok(upgrade.on_upgrade(move |socket| connection::run(socket, attached, sockets, (counted, slot))))
+    Ok(upgrade.on_upgrade(move |socket| connection::run(socket, attached, sockets, counted)))
 }
 
 /// Refuses a page that may not connect. Who names no origin is no browser.

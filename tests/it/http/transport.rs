@@ -116,6 +116,18 @@ e2e! {
         tcp.reply().await.expect("an answer before the body ends").refused_with(413, 1001);
     }
 
+    // A connection that is closed with bytes unread is reset, and a reset takes the answer with it.
+    async fn who_still_writes_hears_the_refusal(world: World) {
+        const REST: usize = 8 << 20;
+        let body = format!("POST /auth/login HTTP/1.1\r\nHost: nexo\r\nContent-Length: {REST}\r\n\r\n");
+        for (begin, status) in [(body.as_str(), 413), ("GET /health HTTP/1.1\r\nHost: nexo\r\nX-Long: ", 431)] {
+            let mut tcp = world.visitor().tcp().await;
+            tcp.write(begin).await;
+            tcp.write(vec![b'x'; REST]).await;
+            assert_eq!(tcp.reply().await.expect("an answer").status, status);
+        }
+    }
+
     async fn another_content_type_is_415_and_1001(world: World) {
         for good in ["application/json", "application/json; charset=utf-8", "Application/JSON"] {
             let call = world.visitor().call(Method::POST, "/auth/register").header("content-type", good);

@@ -80,6 +80,13 @@ e2e! {
         ann.get("/user/info").await.ok();
     }
 
+    async fn who_still_writes_hears_the_close_code(world: World) {
+        let [ann] = world.people().await;
+        let mut socket = RawSocket::open(&ann, "").await;
+        socket.write(opcode::TEXT, &vec![b'x'; 8 << 20]).await;
+        assert_eq!(socket.close_code().await, Some(1009));
+    }
+
     async fn a_frame_that_only_says_it_is_huge_closes_with_1009(world: World) {
         let [ann] = world.people().await;
         let mut socket = RawSocket::open(&ann, "").await;
