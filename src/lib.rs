@@ -21,7 +21,8 @@
 //! embedded store's one writer (`store/embedded/writer.rs`) runs it among whatever else waits, gives it the next seq, and
 //! syncs once for all. Then it answers, which is the ack; then it calls the hook that the rule gave it, in the order of
 //! commits: [`push::Bus::stored`] finds who is present, writes a reference into each one's log and a frame into each
-//! connection's queue, and rings. The connection's own task (`ws/connection.rs`) encodes the message once for all and writes.
+//! connection's queue, and rings. The connection's own task (`ws/connection.rs`) encodes the message once for all and writes. Where
+//! many are told at once, a few tasks write past those that are idle (`push/crowd.rs`, `ws/line.rs`).
 //!
 //! # The walk of a login
 //!

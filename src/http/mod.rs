@@ -7,7 +7,6 @@ mod edge;
 mod entrance;
 mod extract;
 mod groups;
-mod linger;
 mod messages;
 mod openapi;
 mod operations;

@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::entrance::Entrance;
-use super::linger::Lingering;
 use super::tls::Tls;
+use crate::ws::{TcpLine, WriteSide};
 
 /// Where a request came from.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +70,10 @@ impl Listener {
                 let serving = Serving { entrance: entrance.clone(), peer: Peer(peer), limits: self.limits };
                 match &self.tls {
                     Some(tls) => tracker.spawn(serving.run_tls(stream, tls.clone(), stop.clone())),
-                    None => tracker.spawn(serving.run(stream, stop.clone())),
+                    None => {
+                        let writes = stream.write_side();
+                        tracker.spawn(serving.run(stream, Some(writes), stop.clone()))
+                    }
                 };
             }
         }
@@ -78,7 +81,7 @@ impl Listener {
 }
 
 /// The next connection, once there is room for one.
-async fn accept(socket: &TcpListener, room: &Arc<Semaphore>) -> Option<(Lingering, SocketAddr)> {
+async fn accept(socket: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpLine, SocketAddr)> {
     // The semaphore is never closed.
     let place = Arc::clone(room).acquire_owned().await.ok()?;
     match socket.accept().await {
@@ -87,7 +90,7 @@ async fn accept(socket: &TcpListener, room: &Arc<Semaphore>) -> Option<(Lingerin
             // answer keeps its place for ever. A socket that refuses is closed already.
             let _ = stream.set_nodelay(true);
             let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MS);
-            Some((Lingering::new(stream, place), peer))
+            Some((TcpLine::new(stream, place), peer))
         }
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");
@@ -106,22 +109,32 @@ struct Serving {
 }
 
 impl Serving {
-    async fn run_tls(self, stream: Lingering, tls: TlsAcceptor, stop: CancellationToken) {
+    async fn run_tls(self, stream: TcpLine, tls: TlsAcceptor, stop: CancellationToken) {
         let handshake = tokio::select! {
             ended = tokio::time::timeout(self.limits.header_time, tls.accept(stream)) => ended,
             () = stop.cancelled() => return,
         };
         match handshake {
-            Ok(Ok(stream)) => self.run(stream, stop).await,
+            // What is written to it has to be encrypted first.
+            Ok(Ok(stream)) => self.run(stream, None, stop).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         }
     }
 
-    async fn run(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, stop: CancellationToken) {
+    /// Serves the requests of a connection; `writes` is its writing side, for a WebSocket that it may become.
+    async fn run(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        writes: Option<Arc<WriteSide>>,
+        stop: CancellationToken,
+    ) {
         let Self { entrance, peer, limits } = self;
         let answer = move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            if let Some(writes) = &writes {
+                request.extensions_mut().insert(Arc::clone(writes));
+            }
             entrance.answer(request)
         };
         let connection = http1::Builder::new()

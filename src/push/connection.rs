@@ -87,6 +87,19 @@ pub struct Frame {
     pub id: PushId,
 }
 
+/// The client's socket, for frames that are written to it past the connection's task.
+pub trait Line: Send + Sync + fmt::Debug {
+    /// Writes frames in order, if nothing waits before them. What the socket does not take at once is written when the
+    /// connection's task flushes. `false`: none was taken.
+    fn write(&self, frames: &VecDeque<Frame>) -> bool;
+
+    /// Whether the socket took all that was written.
+    fn is_clear(&self) -> bool;
+
+    /// Takes no further frame.
+    fn end(&self);
+}
+
 /// What a connection has to do next.
 #[derive(Debug)]
 pub enum Taken {
@@ -106,9 +119,38 @@ struct Queue {
     bytes: usize,
     ping: bool,
     closing: Option<CloseReason>,
+    writer: Writer,
 }
 
-/// A connection of a user. Its task owns the socket; everybody else only fills the queue.
+impl Queue {
+    fn has_work(&self) -> bool {
+        self.closing.is_some() || self.ping || !self.frames.is_empty()
+    }
+}
+
+/// Who took frames off the queue and has not written all of them yet.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Writer {
+    /// The connection's task, which greets the client before anything live.
+    #[default]
+    Task,
+    /// One who tells a crowd.
+    Crowd,
+    Nobody,
+}
+
+/// What became of a frame that was to be queued.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Queued {
+    /// It is the first that waits: somebody has to be told.
+    First,
+    /// Others wait already.
+    Behind,
+    /// The queue was full: the connection is being closed as too slow.
+    TooSlow,
+}
+
+/// A connection of a user. Its task owns the socket; everybody else fills the queue, and may empty it past a task that is idle.
 #[derive(Debug)]
 pub struct Connection {
     number: u64,
@@ -121,6 +163,7 @@ pub struct Connection {
     pinged_at_ms: AtomicI64,
     queue: Mutex<Queue>,
     bell: Notify,
+    line: OnceLock<Arc<dyn Line>>,
 }
 
 /// A lock whose holder panicked still guards consistent data: nothing here panics halfway.
@@ -141,6 +184,7 @@ impl Connection {
             pinged_at_ms: AtomicI64::new(now_ms),
             queue: Mutex::default(),
             bell: Notify::new(),
+            line: OnceLock::new(),
         }
     }
 
@@ -164,6 +208,22 @@ impl Connection {
         self.events
     }
 
+    /// Lets frames be written to `line` past the connection's task.
+    pub fn set_line(&self, line: Arc<dyn Line>) {
+        // There is one socket.
+        let _ = self.line.set(line);
+    }
+
+    /// Leaves the socket to the connection's task alone.
+    pub fn end_line(&self) {
+        self.line.get().into_iter().for_each(|line| line.end());
+    }
+
+    /// Whether the socket took all that was written past the connection's task.
+    pub fn is_clear(&self) -> bool {
+        self.line.get().is_none_or(|line| line.is_clear())
+    }
+
     /// Says that something was heard from the client.
     pub fn heard(&self, now_ms: i64) {
         self.heard_at_ms.store(now_ms, Ordering::Relaxed);
@@ -177,19 +237,35 @@ impl Connection {
     /// What to do next. Closing comes before everything, and frames before a ping.
     pub fn take(&self) -> Taken {
         let mut queue = lock(&self.queue);
+        if queue.writer == Writer::Crowd {
+            // The bell is rung when that is done.
+            return Taken::Nothing;
+        }
+        queue.writer = Writer::Task;
         if let Some(reason) = queue.closing {
             return Taken::Close(reason);
         }
         if !queue.frames.is_empty() {
             return Taken::Frames(std::mem::take(&mut queue.frames));
         }
-        if std::mem::take(&mut queue.ping) { Taken::Ping } else { Taken::Nothing }
+        if std::mem::take(&mut queue.ping) {
+            return Taken::Ping;
+        }
+        queue.writer = Writer::Nobody;
+        Taken::Nothing
     }
 
-    /// Whether there is something to do now.
+    /// Whether there is something to do now, for the connection's task. If not, others may write.
     pub fn has_more(&self) -> bool {
-        let queue = lock(&self.queue);
-        queue.closing.is_some() || queue.ping || !queue.frames.is_empty()
+        let mut queue = lock(&self.queue);
+        if queue.writer == Writer::Crowd {
+            return false;
+        }
+        let has_work = queue.has_work();
+        if !has_work {
+            queue.writer = Writer::Nobody;
+        }
+        has_work
     }
 
     /// Whether it is being closed: what still waits need not be written.
@@ -218,26 +294,59 @@ impl Connection {
         }
     }
 
-    /// Queues a frame. `false` if the queue was full: the connection is then being closed as too slow.
-    pub(super) fn push(&self, frame: Frame) -> bool {
+    /// Queues a frame.
+    pub(super) fn push(&self, frame: Frame) -> Queued {
         let size = frame.parcel.size();
         let mut queue = lock(&self.queue);
         if queue.closing.is_some() {
-            return true;
+            return Queued::Behind;
         }
         if queue.bytes + size > self.queue_bytes {
             drop(queue);
             self.close(CloseReason::TooSlow);
-            return false;
+            return Queued::TooSlow;
         }
         queue.bytes += size;
         queue.frames.push_back(frame);
         self.gauge.add(size as i64);
         // A bell that was rung once is enough for all that waits.
-        if queue.frames.len() == 1 {
-            self.bell.notify_one();
+        if queue.frames.len() == 1 { Queued::First } else { Queued::Behind }
+    }
+
+    /// Tells the connection's task that there is something to do.
+    pub(super) fn ring(&self) {
+        self.bell.notify_one();
+    }
+
+    /// Writes what waits past the connection's task, or rings for it.
+    pub(super) fn write_past(&self) {
+        let Some(line) = self.line.get() else { return self.ring() };
+        let frames = {
+            let mut queue = lock(&self.queue);
+            // Whoever writes looks again when that is done, and a close has rung.
+            if queue.writer != Writer::Nobody || queue.closing.is_some() || queue.frames.is_empty() {
+                return;
+            }
+            queue.writer = Writer::Crowd;
+            std::mem::take(&mut queue.frames)
+        };
+        let taken = line.write(&frames);
+        let is_clear = line.is_clear();
+        if taken {
+            frames.iter().for_each(|frame| {
+                frame.parcel.reached_socket();
+                self.wrote(frame);
+            });
         }
-        true
+        let mut queue = lock(&self.queue);
+        queue.writer = Writer::Nobody;
+        if !taken && queue.closing.is_none() {
+            let later = std::mem::replace(&mut queue.frames, frames);
+            queue.frames.extend(later);
+        }
+        if queue.has_work() || !is_clear {
+            self.ring();
+        }
     }
 
     /// Has the client pinged if that is due, and closes the connection if nothing was heard for too long.
@@ -262,3 +371,6 @@ impl Drop for Connection {
         self.gauge.sub(lock(&self.queue).bytes as i64);
     }
 }
+
+#[cfg(test)]
+mod tests;

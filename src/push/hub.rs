@@ -59,7 +59,7 @@ impl Hub {
     }
 
     /// Logs a parcel and queues it for the connections of the audience, unless it is a message that the user wants no pushes of.
-    fn tell(&self, presence: &Presence<Log>, parcel: &Arc<Parcel>, audience: Audience) {
+    fn tell(&self, presence: &Presence<Log>, parcel: &Arc<Parcel>, audience: Audience<'_>) {
         let outcome = {
             let mut state = lock(&presence.state);
             if !state.wants(parcel.push()) {
@@ -83,9 +83,10 @@ impl Hub {
         span.set("nexo.users", present.len() as i64);
         let push = Push::Message { message: Arc::clone(message), origin };
         let parcel = span.trace().enter(|| Parcel::new(push));
+        let crowd = self.roster.crowd(present.len());
         for presence in present {
             let except = (presence.user == message.sender).then_some(origin);
-            self.tell(&presence, &parcel, Audience { except, events: false });
+            self.tell(&presence, &parcel, Audience { except, events: false, crowd: crowd.as_ref() });
         }
     }
 }
@@ -100,7 +101,7 @@ impl Bus for Hub {
         if let Some(presence) = self.roster.find(user) {
             let (user, read_seq) = (user.clone(), conversation.read_seq);
             let push = Push::Read { user, conversation: conversation.id.clone(), read_seq, origin };
-            let audience = Audience { except: Some(origin), events: true };
+            let audience = Audience { except: Some(origin), events: true, crowd: None };
             self.tell(&presence, &Parcel::new(push), audience);
         }
     }
@@ -109,8 +110,9 @@ impl Bus for Hub {
         self.roster.reseat(update);
         let concerned = self.roster.concerned(update.group.id, &update.change.users);
         let parcel = Parcel::new(Push::Group(Arc::new(update.change.clone())));
+        let crowd = self.roster.crowd(concerned.len());
         for presence in concerned {
-            self.tell(&presence, &parcel, Audience { except: None, events: true });
+            self.tell(&presence, &parcel, Audience { except: None, events: true, crowd: crowd.as_ref() });
         }
     }
 
@@ -119,7 +121,7 @@ impl Bus for Hub {
             let Conversation { id, receive, is_pinned, .. } = conversation;
             lock(&presence.state).set_receive(id, *receive, presence.subscribed.initialized());
             let push = Push::Settings { conversation: id.clone(), receive: *receive, is_pinned: *is_pinned };
-            self.tell(&presence, &Parcel::new(push), Audience { except: None, events: true });
+            self.tell(&presence, &Parcel::new(push), Audience { except: None, events: true, crowd: None });
         }
     }
 

@@ -3,6 +3,7 @@
 mod bus;
 mod cluster;
 mod connection;
+mod crowd;
 mod hub;
 mod log;
 mod presence;
@@ -12,7 +13,7 @@ mod sweep;
 
 pub use bus::{Attach, Attached, Bus};
 pub use cluster::{ClusterBus, ClusterTasks};
-pub use connection::{Connection, Frame, Parcel, Taken};
+pub use connection::{Connection, Frame, Line, Parcel, Taken};
 pub use hub::Hub;
 pub use log::{Entry, Missed};
 pub use recall::recall;

@@ -5,16 +5,19 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
 
-use super::connection::{Connection, Frame, Parcel};
+use super::connection::{Connection, Frame, Parcel, Queued};
+use super::crowd::Crowd;
 use crate::model::{ConversationId, Platform, Push, PushId, ReceiveOption, UserId};
 
 /// Who of a user's connections is told.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Audience {
+pub(super) struct Audience<'a> {
     /// The platform that is not told.
     pub(super) except: Option<Platform>,
     /// Whether only connections that want events are told.
     pub(super) events: bool,
+    /// The crowd that is told at once, if it is one.
+    pub(super) crowd: Option<&'a Crowd>,
 }
 
 /// What is known of a present user; `log` is what its bus knows of the user's log.
@@ -32,7 +35,7 @@ pub(super) struct State<L> {
 
 impl<L> State<L> {
     /// Queues a parcel for the connections of the audience. Answers how many, and how many were too slow.
-    pub(super) fn tell(&self, parcel: &Arc<Parcel>, id: PushId, audience: Audience) -> (u64, u64) {
+    pub(super) fn tell(&self, parcel: &Arc<Parcel>, id: PushId, audience: Audience<'_>) -> (u64, u64) {
         let (mut told, mut slow) = (0, 0);
         for connection in &self.connections {
             let skipped = audience.except.is_some_and(|platform| connection.is_on(platform));
@@ -40,8 +43,13 @@ impl<L> State<L> {
                 continue;
             }
             told += 1;
-            if !connection.push(Frame { parcel: Arc::clone(parcel), id }) {
-                slow += 1;
+            match connection.push(Frame { parcel: Arc::clone(parcel), id }) {
+                Queued::First => match audience.crowd {
+                    Some(crowd) => crowd.add(connection),
+                    None => connection.ring(),
+                },
+                Queued::Behind => {}
+                Queued::TooSlow => slow += 1,
             }
         }
         (told, slow)

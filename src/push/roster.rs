@@ -5,9 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::Limits;
 use super::bus::Attach;
 use super::connection::{Connection, Parcel, lock};
+use super::crowd::Crowd;
 use super::presence::{Presence, State};
 use crate::clock::Clock;
 use crate::model::{CloseReason, GroupId, GroupUpdate, Push, UserId, Windows};
@@ -34,6 +37,7 @@ pub(super) struct Roster<L> {
     pub(super) limits: Limits,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
+    runtime: Option<Handle>,
     numbers: AtomicU64,
 }
 
@@ -41,7 +45,14 @@ impl<L> Roster<L> {
     /// A roster with nobody in it.
     pub(super) fn new(limits: Limits, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
         let index = Index { users: HashMap::new(), groups: HashMap::new() };
-        Self { index: Mutex::new(index), limits, clock, metrics, numbers: AtomicU64::new(1) }
+        // Messages are told of by threads that are none of a runtime's.
+        let runtime = Handle::try_current().ok();
+        Self { index: Mutex::new(index), limits, clock, metrics, runtime, numbers: AtomicU64::new(1) }
+    }
+
+    /// So many users who are told at once, if they are a crowd.
+    pub(super) fn crowd(&self, users: usize) -> Option<Crowd> {
+        Crowd::of(users, self.runtime.as_ref())
     }
 
     /// Everybody.

@@ -49,10 +49,13 @@ pub(super) async fn run(
     let end = match connected {
         Ok(Connected { connection, position, missed }) => {
             let mut serving = Serving { socket: &mut socket, connection, sockets: &sockets };
-            match Box::pin(serving.greet(position, missed)).await {
+            let end = match Box::pin(serving.greet(position, missed)).await {
                 Ok(()) => serving.serve().await,
                 Err(end) => end,
-            }
+            };
+            // Nothing may follow a close.
+            serving.connection.end_line();
+            end
         }
         Err(reason) => End::Close(reason),
     };
@@ -199,7 +202,8 @@ impl Serving<'_> {
     /// Writes what waits now. Answers whether more came meanwhile.
     async fn write_queued(&mut self) -> Result<bool, End> {
         match self.connection.take() {
-            Taken::Nothing => return Ok(false),
+            Taken::Nothing if self.connection.is_clear() => return Ok(false),
+            Taken::Nothing => self.flush().await?,
             Taken::Close(reason) => return Err(End::Close(reason)),
             Taken::Ping => self.ping().await?,
             Taken::Frames(frames) => {

@@ -1,8 +1,9 @@
 //! The WebSocket door: the handshake, one task for each connection, frames.
 //!
-//! `session` knows frames and no socket; `connection` owns the socket and knows no rule.
+//! `session` knows frames and no socket; `connection` owns the socket and knows no rule; `line` is the TCP connection below it.
 
 mod connection;
+mod line;
 mod session;
 mod upgrade;
 
@@ -17,6 +18,7 @@ use crate::config::Origins;
 use crate::domain;
 use crate::telemetry::{Metrics, Traces};
 
+pub use line::{TcpLine, WriteSide};
 pub use upgrade::upgrade;
 
 /// What WebSockets are made of.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 
-use super::{Sockets, connection};
+use super::{Sockets, WriteSide, connection};
 use crate::error::{Code, Error, Result};
 use crate::model::{Caller, CloseReason, PushId};
 use crate::push::Attach;
@@ -29,6 +30,7 @@ const WRITE_BUFFER_BYTES: usize = 8 * 1_024;
 /// `GET /ws`
 pub async fn upgrade(
     State(sockets): State<Arc<Sockets>>,
+    writes: Option<Extension<Arc<WriteSide>>>,
     query: Query,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -60,6 +62,9 @@ pub async fn upgrade(
         // A stop that began meanwhile may have missed it when it closed all connections.
         Ok(attached) if sockets.stop.is_cancelled() => attached.connection.close(CloseReason::Restarting),
         _ => {}
+    }
+    if let (Ok(attached), Some(Extension(writes))) = (&attached, writes) {
+        attached.connection.set_line(writes);
     }
     // Taken before the upgrade, so that a stop waits for this connection.
     let counted = sockets.tracker.token();

@@ -139,6 +139,7 @@ impl ClusterBus {
         self.metrics().between.lag.observe(lag_ms as f64 / 1_000.0);
         let push = Push::Message { message: Arc::clone(message), origin: origin.unwrap_or(Platform::Web) };
         let parcel = trace.enter(|| Parcel::new(push));
+        let crowd = self.roster.crowd(audience.len());
         for presence in audience {
             let except = origin.filter(|_| presence.user == message.sender);
             let told = {
@@ -146,7 +147,7 @@ impl ClusterBus {
                 match state.log.delivered().filter(|_| state.wants(parcel.push())) {
                     // Whoever has no place yet pulls all of that.
                     None => continue,
-                    Some(at) => state.tell(&parcel, at, Audience { except, events: false }),
+                    Some(at) => state.tell(&parcel, at, Audience { except, events: false, crowd: crowd.as_ref() }),
                 }
             };
             self.roster.count(&presence.user, told, &parcel);
@@ -156,14 +157,16 @@ impl ClusterBus {
     /// Tells the members of a group who are here of a change. Those whom it was done to are told through their logs.
     pub(super) fn tell_group_event(&self, change: &Arc<GroupChange>) {
         let parcel = Parcel::new(Push::Group(Arc::clone(change)));
-        for presence in self.seats.members(change.group) {
+        let members = self.seats.members(change.group);
+        let crowd = self.roster.crowd(members.len());
+        for presence in members {
             if change.users.contains(&presence.user) {
                 continue;
             }
             let told = {
                 let state = lock(&presence.state);
                 let at = state.log.delivered();
-                at.map(|at| state.tell(&parcel, at, Audience { except: None, events: true }))
+                at.map(|at| state.tell(&parcel, at, Audience { except: None, events: true, crowd: crowd.as_ref() }))
             };
             told.into_iter().for_each(|told| self.roster.count(&presence.user, told, &parcel));
         }

@@ -171,14 +171,15 @@ impl ClusterBus {
             match delivery {
                 Delivery::Parcel { parcel, except } => {
                     if state.wants(parcel.push()) {
-                        let audience = Audience { except, events: !matches!(parcel.push(), Push::Message { .. }) };
+                        let audience =
+                            Audience { except, events: !matches!(parcel.push(), Push::Message { .. }), crowd: None };
                         self.roster.count(&presence.user, state.tell(&parcel, id, audience), &parcel);
                     }
                 }
                 Delivery::Settings { conversation, receive, parcel } => {
                     state.set_receive(&conversation, receive, presence.subscribed.initialized());
                     if let Some(parcel) = parcel {
-                        let audience = Audience { except: None, events: true };
+                        let audience = Audience { except: None, events: true, crowd: None };
                         self.roster.count(&presence.user, state.tell(&parcel, id, audience), &parcel);
                     }
                 }

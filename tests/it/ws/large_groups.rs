@@ -14,7 +14,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[("store", "big_group_members", "2")];
 const COUNTED: u64 = 100;
 
 /// A group of these people, when nothing of it goes through their logs any more.
-async fn large(world: &World, owner: &Person, others: &[&Person]) -> String {
+pub(super) async fn large(world: &World, owner: &Person, others: &[&Person]) -> String {
     let group = owner.group(others).await;
     let line = format!("the messages of group {group} come once for each node from now on");
     eventually(line.clone(), async || world.logs().contains(&line).then_some(())).await;

@@ -1,6 +1,7 @@
 //! The WebSocket door, end to end.
 
 mod closing;
+mod crowds;
 mod events;
 mod frames;
 mod handshake;
