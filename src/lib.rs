@@ -7,6 +7,7 @@
 //! | [`app`] | puts a server together: the only place that names an adapter |
 //! | [`http`] | the REST door: decode, call one rule, encode; every route on one page |
 //! | [`ws`] | the WebSocket door: the handshake, one task for each connection, frames |
+//! | [`line`] | the TCP connections below both doors: who may write to them, and how they end |
 //! | [`wire`] | the shapes that both doors share |
 //! | [`domain`] | verbs: the rules |
 //! | [`push`] | from "stored" to "in the sockets": the bus, who is present, what they missed |
@@ -22,7 +23,7 @@
 //! syncs once for all. Then it answers, which is the ack; then it calls the hook that the rule gave it, in the order of
 //! commits: [`push::Bus::stored`] finds who is present, writes a reference into each one's log and a frame into each
 //! connection's queue, and rings. The connection's own task (`ws/connection.rs`) encodes the message once for all and writes. Where
-//! many are told at once, a few tasks write past those that are idle (`push/crowd.rs`, `ws/line.rs`).
+//! many are told at once, a few tasks write past those that are idle (`push/crowd.rs`, `line.rs`).
 //!
 //! # The walk of a login
 //!
@@ -52,6 +53,7 @@ pub mod domain;
 pub mod error;
 pub mod http;
 pub mod lifecycle;
+pub mod line;
 pub mod model;
 pub mod push;
 pub mod store;

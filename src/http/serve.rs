@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::entrance::Entrance;
 use super::tls::Tls;
-use crate::ws::{TcpLine, WriteSide};
+use crate::line::{TcpLine, WriteSide};
 
 /// Where a request came from.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 use tokio::sync::Notify;
@@ -89,15 +89,22 @@ pub struct Frame {
 
 /// The client's socket, for frames that are written to it past the connection's task.
 pub trait Line: Send + Sync + fmt::Debug {
-    /// Writes frames in order, if nothing waits before them. What the socket does not take at once is written when the
-    /// connection's task flushes. `false`: none was taken.
-    fn write(&self, frames: &VecDeque<Frame>) -> bool;
-
-    /// Whether the socket took all that was written.
-    fn is_clear(&self) -> bool;
+    /// Writes frames in order, if nobody is in the middle of writing and nothing waits before them.
+    fn write(&self, frames: &VecDeque<Frame>) -> Wrote;
 
     /// Takes no further frame.
     fn end(&self);
+}
+
+/// What a socket took of frames at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrote {
+    /// All of it.
+    All,
+    /// Not all of it; the rest goes before everything else when the connection's task flushes.
+    Part,
+    /// Nothing: the frames are for the connection's task to write.
+    Nothing,
 }
 
 /// What a connection has to do next.
@@ -109,6 +116,8 @@ pub enum Taken {
     Ping,
     /// Close, and take no more.
     Close(CloseReason),
+    /// Flush: the socket did not take all of frames that were written past the connection's task.
+    Flush,
     /// Nothing: wait for the bell.
     Nothing,
 }
@@ -117,14 +126,28 @@ pub enum Taken {
 struct Queue {
     frames: VecDeque<Frame>,
     bytes: usize,
+    /// How many of the bytes the socket kept back of frames that were written past the connection's task.
+    kept_back: usize,
     ping: bool,
     closing: Option<CloseReason>,
     writer: Writer,
+    line: Option<Weak<dyn Line>>,
 }
 
 impl Queue {
     fn has_work(&self) -> bool {
         self.closing.is_some() || self.ping || !self.frames.is_empty()
+    }
+
+    fn line(&self) -> Option<Arc<dyn Line>> {
+        self.line.as_ref()?.upgrade()
+    }
+
+    /// Makes room; answers how much. A close has given back all that waited.
+    fn give_back(&mut self, bytes: usize) -> i64 {
+        let freed = bytes.min(self.bytes);
+        self.bytes -= freed;
+        freed as i64
     }
 }
 
@@ -163,7 +186,6 @@ pub struct Connection {
     pinged_at_ms: AtomicI64,
     queue: Mutex<Queue>,
     bell: Notify,
-    line: OnceLock<Arc<dyn Line>>,
 }
 
 /// A lock whose holder panicked still guards consistent data: nothing here panics halfway.
@@ -184,7 +206,6 @@ impl Connection {
             pinged_at_ms: AtomicI64::new(now_ms),
             queue: Mutex::default(),
             bell: Notify::new(),
-            line: OnceLock::new(),
         }
     }
 
@@ -208,20 +229,16 @@ impl Connection {
         self.events
     }
 
-    /// Lets frames be written to `line` past the connection's task.
-    pub fn set_line(&self, line: Arc<dyn Line>) {
-        // There is one socket.
-        let _ = self.line.set(line);
+    /// Lets frames be written to `line`, while it is open, past the connection's task.
+    pub fn set_line<L: Line + 'static>(&self, line: &Arc<L>) {
+        let line: Weak<dyn Line> = Arc::<L>::downgrade(line);
+        lock(&self.queue).line = Some(line);
     }
 
     /// Leaves the socket to the connection's task alone.
     pub fn end_line(&self) {
-        self.line.get().into_iter().for_each(|line| line.end());
-    }
-
-    /// Whether the socket took all that was written past the connection's task.
-    pub fn is_clear(&self) -> bool {
-        self.line.get().is_none_or(|line| line.is_clear())
+        let line = lock(&self.queue).line();
+        line.into_iter().for_each(|line| line.end());
     }
 
     /// Says that something was heard from the client.
@@ -237,30 +254,32 @@ impl Connection {
     /// What to do next. Closing comes before everything, and frames before a ping.
     pub fn take(&self) -> Taken {
         let mut queue = lock(&self.queue);
+        if let Some(reason) = queue.closing {
+            return Taken::Close(reason);
+        }
         if queue.writer == Writer::Crowd {
             // The bell is rung when that is done.
             return Taken::Nothing;
         }
         queue.writer = Writer::Task;
-        if let Some(reason) = queue.closing {
-            return Taken::Close(reason);
-        }
         if !queue.frames.is_empty() {
             return Taken::Frames(std::mem::take(&mut queue.frames));
         }
         if std::mem::take(&mut queue.ping) {
             return Taken::Ping;
         }
+        if queue.kept_back > 0 {
+            return Taken::Flush;
+        }
         queue.writer = Writer::Nobody;
         Taken::Nothing
     }
 
-    /// Whether there is something to do now, for the connection's task. If not, others may write.
-    pub fn has_more(&self) -> bool {
+    /// Whether there is more to do at once, after what was taken is done and flushed. If not, others may write.
+    pub fn goes_on(&self) -> bool {
         let mut queue = lock(&self.queue);
-        if queue.writer == Writer::Crowd {
-            return false;
-        }
+        let flushed = std::mem::take(&mut queue.kept_back);
+        self.gauge.sub(queue.give_back(flushed));
         let has_work = queue.has_work();
         if !has_work {
             queue.writer = Writer::Nobody;
@@ -275,11 +294,7 @@ impl Connection {
 
     /// Makes room for what was written.
     pub fn wrote(&self, frame: &Frame) {
-        let mut queue = lock(&self.queue);
-        // A close has given back all that waited.
-        let freed = frame.parcel.size().min(queue.bytes);
-        queue.bytes -= freed;
-        self.gauge.sub(freed as i64);
+        self.gauge.sub(lock(&self.queue).give_back(frame.parcel.size()));
     }
 
     /// Closes the connection for `reason`; what waits is dropped, for the client to recover. The first reason stands.
@@ -320,32 +335,36 @@ impl Connection {
 
     /// Writes what waits past the connection's task, or rings for it.
     pub(super) fn write_past(&self) {
-        let Some(line) = self.line.get() else { return self.ring() };
-        let frames = {
+        let (line, mut frames) = {
             let mut queue = lock(&self.queue);
             // Whoever writes looks again when that is done, and a close has rung.
             if queue.writer != Writer::Nobody || queue.closing.is_some() || queue.frames.is_empty() {
                 return;
             }
+            let Some(line) = queue.line() else { return self.ring() };
             queue.writer = Writer::Crowd;
-            std::mem::take(&mut queue.frames)
+            (line, std::mem::take(&mut queue.frames))
         };
-        let taken = line.write(&frames);
-        let is_clear = line.is_clear();
-        if taken {
-            frames.iter().for_each(|frame| {
-                frame.parcel.reached_socket();
-                self.wrote(frame);
-            });
-        }
+        let wrote = line.write(&frames);
+        let size = frames.iter().map(|frame| frame.parcel.size()).sum();
         let mut queue = lock(&self.queue);
         queue.writer = Writer::Nobody;
-        if !taken && queue.closing.is_none() {
-            let later = std::mem::replace(&mut queue.frames, frames);
-            queue.frames.extend(later);
+        match wrote {
+            Wrote::All => self.gauge.sub(queue.give_back(size)),
+            Wrote::Part => queue.kept_back += size,
+            Wrote::Nothing if queue.closing.is_none() => {
+                frames.append(&mut queue.frames);
+                queue.frames = frames;
+                return self.ring();
+            }
+            Wrote::Nothing => {}
         }
-        if queue.has_work() || !is_clear {
+        if queue.has_work() || wrote == Wrote::Part {
             self.ring();
+        }
+        drop(queue);
+        if wrote != Wrote::Nothing {
+            frames.iter().for_each(|frame| frame.parcel.reached_socket());
         }
     }
 

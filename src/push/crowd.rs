@@ -3,11 +3,12 @@
 //! A connection's task that wakes up for one frame spends more on waking than on making it, and finds nothing of its own in the
 //! caches. So a few tasks write the frames of a crowd, each those of a share of it; who does not take them at once is rung for.
 
-use std::sync::{Arc, Mutex};
+use std::cell::RefCell;
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::connection::{Connection, lock};
+use super::connection::Connection;
 
 /// Users of whom a crowd has more.
 const FEW: usize = 16;
@@ -19,22 +20,22 @@ const SHARE: usize = 32;
 #[derive(Debug)]
 pub(super) struct Crowd {
     runtime: Handle,
-    share: Mutex<Vec<Arc<Connection>>>,
+    share: RefCell<Vec<Arc<Connection>>>,
 }
 
 impl Crowd {
     /// So many users, if they are a crowd and there is a runtime to tell them.
     pub(super) fn of(users: usize, runtime: Option<&Handle>) -> Option<Crowd> {
         let runtime = runtime.filter(|_| users > FEW)?.clone();
-        Some(Crowd { runtime, share: Mutex::default() })
+        Some(Crowd { runtime, share: RefCell::new(Vec::with_capacity(SHARE)) })
     }
 
     /// Has a connection written to that something waits for.
     pub(super) fn add(&self, connection: &Arc<Connection>) {
-        let mut share = lock(&self.share);
+        let mut share = self.share.borrow_mut();
         share.push(Arc::clone(connection));
         if share.len() >= SHARE {
-            self.hand_over(std::mem::take(&mut share));
+            self.hand_over(std::mem::replace(&mut *share, Vec::with_capacity(SHARE)));
         }
     }
 
@@ -45,7 +46,7 @@ impl Crowd {
 
 impl Drop for Crowd {
     fn drop(&mut self) {
-        let share = std::mem::take(&mut *lock(&self.share));
+        let share = self.share.take();
         if !share.is_empty() {
             self.hand_over(share);
         }

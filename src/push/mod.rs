@@ -13,7 +13,7 @@ mod sweep;
 
 pub use bus::{Attach, Attached, Bus};
 pub use cluster::{ClusterBus, ClusterTasks};
-pub use connection::{Connection, Frame, Line, Parcel, Taken};
+pub use connection::{Connection, Frame, Line, Parcel, Taken, Wrote};
 pub use hub::Hub;
 pub use log::{Entry, Missed};
 pub use recall::recall;

@@ -201,13 +201,13 @@ impl Serving<'_> {
 
     /// Writes what waits now. Answers whether more came meanwhile.
     async fn write_queued(&mut self) -> Result<bool, End> {
+        let begun_ms = self.sockets.clock.steady_ms();
         match self.connection.take() {
-            Taken::Nothing if self.connection.is_clear() => return Ok(false),
-            Taken::Nothing => self.flush().await?,
+            Taken::Nothing => return Ok(false),
             Taken::Close(reason) => return Err(End::Close(reason)),
             Taken::Ping => self.ping().await?,
+            Taken::Flush => self.flush().await?,
             Taken::Frames(frames) => {
-                let begun_ms = self.sockets.clock.steady_ms();
                 let mut traced = Vec::new();
                 for frame in frames {
                     self.feed(&frame).await?;
@@ -217,11 +217,11 @@ impl Serving<'_> {
                 }
                 self.flush().await?;
                 traced.iter().for_each(|parcel| parcel.reached_socket());
-                self.heard_if_slow(begun_ms);
             }
         }
+        self.heard_if_slow(begun_ms);
         // The bell that rang for it may have been heard while a write was waited for.
-        Ok(self.connection.has_more())
+        Ok(self.connection.goes_on())
     }
 
     /// Pings the client, if its token is still good.

@@ -1,9 +1,8 @@
 //! The WebSocket door: the handshake, one task for each connection, frames.
 //!
-//! `session` knows frames and no socket; `connection` owns the socket and knows no rule; `line` is the TCP connection below it.
+//! `session` knows frames and no socket; `connection` owns the socket and knows no rule.
 
 mod connection;
-mod line;
 mod session;
 mod upgrade;
 
@@ -18,7 +17,6 @@ use crate::config::Origins;
 use crate::domain;
 use crate::telemetry::{Metrics, Traces};
 
-pub use line::{TcpLine, WriteSide};
 pub use upgrade::upgrade;
 
 /// What WebSockets are made of.

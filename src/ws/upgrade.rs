@@ -9,8 +9,9 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 
-use super::{Sockets, WriteSide, connection};
+use super::{Sockets, connection};
 use crate::error::{Code, Error, Result};
+use crate::line::WriteSide;
 use crate::model::{Caller, CloseReason, PushId};
 use crate::push::Attach;
 use crate::wire::{self, Query};
@@ -64,7 +65,7 @@ pub async fn upgrade(
         _ => {}
     }
     if let (Ok(attached), Some(Extension(writes))) = (&attached, writes) {
-        attached.connection.set_line(writes);
+        attached.connection.set_line(&writes);
     }
     // Taken before the upgrade, so that a stop waits for this connection.
     let counted = sockets.tracker.token();

@@ -8,11 +8,12 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
 /// The rooms from the top to the bottom; a room uses those behind it.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 16] = [
     "main",
     "app",
     "http",
     "ws",
+    "line",
     "wire",
     "domain",
     "push",

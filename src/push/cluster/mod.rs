@@ -168,23 +168,21 @@ impl ClusterBus {
     /// Gives what is ready to the connections.
     fn hand_over(&self, presence: &Presence<Place>, state: &mut State<Place>, ready: Ready) {
         for (id, delivery) in ready {
-            match delivery {
-                Delivery::Parcel { parcel, except } => {
-                    if state.wants(parcel.push()) {
-                        let audience =
-                            Audience { except, events: !matches!(parcel.push(), Push::Message { .. }), crowd: None };
-                        self.roster.count(&presence.user, state.tell(&parcel, id, audience), &parcel);
-                    }
-                }
+            let (parcel, except) = match delivery {
+                Delivery::Parcel { parcel, except } => (Some(parcel), except),
                 Delivery::Settings { conversation, receive, parcel } => {
                     state.set_receive(&conversation, receive, presence.subscribed.initialized());
-                    if let Some(parcel) = parcel {
-                        let audience = Audience { except: None, events: true, crowd: None };
-                        self.roster.count(&presence.user, state.tell(&parcel, id, audience), &parcel);
-                    }
+                    (parcel, None)
                 }
-                Delivery::Seat { moved } => state.log.must_look(moved),
-                Delivery::Nothing => {}
+                Delivery::Seat { moved } => {
+                    state.log.must_look(moved);
+                    (None, None)
+                }
+                Delivery::Nothing => (None, None),
+            };
+            if let Some(parcel) = parcel.filter(|parcel| state.wants(parcel.push())) {
+                let audience = Audience { except, events: !matches!(parcel.push(), Push::Message { .. }), crowd: None };
+                self.roster.count(&presence.user, state.tell(&parcel, id, audience), &parcel);
             }
         }
     }

@@ -1,43 +1,48 @@
 //! The queue, when its frames are written past the task that owns the socket.
 
-use std::sync::atomic::AtomicBool;
-
 use super::*;
 use crate::model::{ConversationId, UserId};
 
-/// A socket that takes what it is told to take.
-#[derive(Debug, Default)]
+/// A socket that takes what it is told to take, and looks at the connection meanwhile.
 struct Socket {
-    is_free: AtomicBool,
-    holds_back: AtomicBool,
+    takes: Wrote,
     written: Mutex<Vec<u64>>,
+    meanwhile: Box<dyn Fn() + Send + Sync>,
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").finish_non_exhaustive()
+    }
 }
 
 impl Line for Socket {
-    fn write(&self, frames: &VecDeque<Frame>) -> bool {
-        let is_free = self.is_free.load(Ordering::Relaxed);
-        if is_free {
+    fn write(&self, frames: &VecDeque<Frame>) -> Wrote {
+        if self.takes != Wrote::Nothing {
             lock(&self.written).extend(frames.iter().map(|frame| frame.id.position));
         }
-        is_free
+        (self.meanwhile)();
+        self.takes
     }
 
-    fn is_clear(&self) -> bool {
-        !self.holds_back.load(Ordering::Relaxed)
-    }
-
-    fn end(&self) {
-        self.is_free.store(false, Ordering::Relaxed);
-    }
+    fn end(&self) {}
 }
 
-fn connection() -> (Connection, Arc<Socket>) {
+/// A connection whose task does nothing yet.
+fn connection(takes: Wrote) -> (Arc<Connection>, Arc<Socket>) {
+    connection_that(takes, |_| {})
+}
+
+/// The same; something happens to it whenever its socket is written to past the task.
+fn connection_that(takes: Wrote, meanwhile: impl Fn(&Connection) + Send + Sync + 'static) -> (Arc<Connection>, Arc<Socket>) {
     let user = UserId::parse("ann").expect("valid");
     let caller = Caller { user, platform: Platform::Web, jti: "token".to_owned(), expires_at_ms: i64::MAX };
     let gauge = prometheus::IntGauge::new("bytes", "that wait").expect("a gauge");
-    let connection = Connection::new(1, &Attach { caller, events: true, after: None }, 1 << 20, gauge, 0);
-    let socket = Arc::new(Socket { is_free: AtomicBool::new(true), ..Socket::default() });
-    connection.set_line(socket.clone());
+    let connection = Arc::new(Connection::new(1, &Attach { caller, events: true, after: None }, 1 << 20, gauge, 0));
+    let same = Arc::downgrade(&connection);
+    let meanwhile = Box::new(move || meanwhile(&same.upgrade().expect("the connection")));
+    let socket = Arc::new(Socket { takes, written: Mutex::default(), meanwhile });
+    connection.set_line(&socket);
     (connection, socket)
 }
 
@@ -70,7 +75,7 @@ fn written(socket: &Socket) -> Vec<u64> {
 
 #[tokio::test]
 async fn nothing_is_written_past_a_task_that_is_still_greeting_or_writing() {
-    let (connection, socket) = connection();
+    let (connection, socket) = connection(Wrote::All);
     assert_eq!(push(&connection, 1), Queued::First);
     connection.write_past();
     assert_eq!(written(&socket), [0; 0]);
@@ -78,12 +83,12 @@ async fn nothing_is_written_past_a_task_that_is_still_greeting_or_writing() {
     push(&connection, 2);
     connection.write_past();
     assert_eq!(written(&socket), [0; 0]);
-    assert!(connection.has_more(), "the task finds what came while it wrote");
+    assert!(connection.goes_on(), "the task finds what came while it wrote");
 }
 
 #[tokio::test]
 async fn frames_are_written_past_an_idle_task_and_make_room() {
-    let (connection, socket) = connection();
+    let (connection, socket) = connection(Wrote::All);
     assert!(matches!(connection.take(), Taken::Nothing));
     assert_eq!([push(&connection, 1), push(&connection, 2)], [Queued::First, Queued::Behind]);
     connection.write_past();
@@ -95,32 +100,49 @@ async fn frames_are_written_past_an_idle_task_and_make_room() {
 
 #[tokio::test]
 async fn what_the_socket_does_not_take_stays_for_the_task_in_order() {
-    let (connection, socket) = connection();
+    let (connection, socket) = connection_that(Wrote::Nothing, |connection| {
+        push(connection, 3);
+    });
     connection.take();
-    socket.is_free.store(false, Ordering::Relaxed);
     push(&connection, 1);
     push(&connection, 2);
     connection.write_past();
+    assert_eq!(written(&socket), [0; 0]);
     assert!(rang(&connection).await);
-    push(&connection, 3);
     assert_eq!(taken(&connection), [1, 2, 3]);
-    assert!(connection.gauge.get() > 0);
 }
 
 #[tokio::test]
-async fn the_task_is_rung_for_when_the_socket_holds_something_back() {
-    let (connection, socket) = connection();
+async fn what_the_socket_keeps_back_takes_room_until_the_task_has_flushed() {
+    let (connection, socket) = connection(Wrote::Part);
     connection.take();
-    socket.holds_back.store(true, Ordering::Relaxed);
+    push(&connection, 1);
+    let size = connection.gauge.get();
+    connection.write_past();
+    assert_eq!((written(&socket), connection.gauge.get()), (vec![1], size));
+    assert!(size > 0 && rang(&connection).await);
+    assert!(matches!(connection.take(), Taken::Flush));
+    assert!(!connection.goes_on());
+    assert_eq!(connection.gauge.get(), 0);
+    assert!(matches!(connection.take(), Taken::Nothing));
+}
+
+#[tokio::test]
+async fn the_task_waits_for_who_writes_past_it_and_is_rung_for() {
+    let (connection, _socket) = connection_that(Wrote::All, |connection| {
+        push(connection, 2);
+        assert!(matches!(connection.take(), Taken::Nothing));
+    });
+    connection.take();
     push(&connection, 1);
     connection.write_past();
-    assert_eq!(written(&socket), [1]);
-    assert!(rang(&connection).await && !connection.is_clear());
+    assert!(rang(&connection).await);
+    assert_eq!(taken(&connection), [2]);
 }
 
 #[tokio::test]
 async fn nothing_is_written_past_a_close() {
-    let (connection, socket) = connection();
+    let (connection, socket) = connection(Wrote::All);
     connection.take();
     push(&connection, 1);
     connection.close(CloseReason::Replaced);
@@ -129,4 +151,19 @@ async fn nothing_is_written_past_a_close() {
     assert!(rang(&connection).await);
     assert!(matches!(connection.take(), Taken::Close(CloseReason::Replaced)));
     assert_eq!(connection.gauge.get(), 0);
+}
+
+#[tokio::test]
+async fn a_close_waits_for_nobody() {
+    for takes in [Wrote::All, Wrote::Part, Wrote::Nothing] {
+        let (connection, _socket) = connection_that(takes, |connection| {
+            connection.close(CloseReason::Restarting);
+            assert!(matches!(connection.take(), Taken::Close(CloseReason::Restarting)));
+        });
+        connection.take();
+        push(&connection, 1);
+        connection.write_past();
+        assert!(rang(&connection).await);
+        assert_eq!(connection.gauge.get(), 0);
+    }
 }

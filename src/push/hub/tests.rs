@@ -1,14 +1,16 @@
 //! The hub against a store that answers late.
 
+use std::collections::VecDeque;
+
 use super::*;
 use crate::clock::ManualClock;
 use crate::model::{
     ConversationState, Fanout, Group, GroupChange, GroupFields, GroupId, GroupStatus, Member, MemberStatus, MsgType, Role,
     Settings, Windows,
 };
-use crate::push::Taken;
+use crate::push::{Frame, Line, Taken, Wrote};
 use crate::store::{OnCommit, Subscription};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 /// Conversations as they were when somebody began to read them, told only when the test lets it.
 struct Slow {
@@ -101,6 +103,25 @@ fn message(conversation: ConversationId, seq: u64) -> Stored {
     Stored { message: Arc::new(message), logged: Vec::new() }
 }
 
+fn hub(store: &Arc<Slow>) -> Arc<Hub> {
+    let limits = Limits {
+        queue_bytes: 1 << 20,
+        recovery_bytes: 1 << 20,
+        log_entries: 10,
+        log_ttl_ms: 1_000,
+        connections_per_user: 1,
+        heartbeat_ms: 1_000,
+        silence_ms: 2_000,
+    };
+    let metrics = Arc::new(Metrics::new().expect("metrics"));
+    Arc::new(Hub::new(limits, store.clone(), Arc::new(ManualClock::at(0)), metrics))
+}
+
+fn by(name: &str) -> Attach {
+    let caller = Caller { user: user(name), platform: Platform::Web, jti: "t".to_owned(), expires_at_ms: 9 };
+    Attach { caller, events: false, after: None }
+}
+
 #[tokio::test]
 async fn what_changes_while_a_user_comes_online_is_not_undone() {
     let group = ConversationId::Group(GroupId::from_number(GROUP));
@@ -113,21 +134,10 @@ async fn what_changes_while_a_user_comes_online_is_not_undone() {
         asked: Semaphore::new(0),
         told: Semaphore::new(0),
     });
-    let limits = Limits {
-        queue_bytes: 1 << 20,
-        recovery_bytes: 1 << 20,
-        log_entries: 10,
-        log_ttl_ms: 1_000,
-        connections_per_user: 1,
-        heartbeat_ms: 1_000,
-        silence_ms: 2_000,
-    };
-    let metrics = Arc::new(Metrics::new().expect("metrics"));
-    let hub = Arc::new(Hub::new(limits, store.clone(), Arc::new(ManualClock::at(0)), metrics));
-    let caller = Caller { user: user("ann"), platform: Platform::Web, jti: "t".to_owned(), expires_at_ms: 9 };
+    let hub = hub(&store);
     let attaching = tokio::spawn({
         let hub = Arc::clone(&hub);
-        async move { hub.attach(Attach { caller, events: false, after: None }).await }
+        async move { hub.attach(by("ann")).await }
     });
     store.asked.acquire().await.expect("open").forget();
     // The store's answer is on its way; meanwhile ann leaves the group at seq 1 and wants pushes of owner again.
@@ -143,4 +153,47 @@ async fn what_changes_while_a_user_comes_online_is_not_undone() {
     let Taken::Frames(frames) = attached.connection.take() else { panic!("ann is told of nothing") };
     let told: Vec<_> = frames.iter().map(|frame| frame.parcel.push().clone()).collect();
     assert!(matches!(&told[..], [Push::Message { message, .. }] if message.conversation == muted), "{told:?}");
+}
+
+/// A socket that takes everything, and says so.
+#[derive(Debug)]
+struct Taking(mpsc::UnboundedSender<usize>);
+
+impl Line for Taking {
+    fn write(&self, frames: &VecDeque<Frame>) -> Wrote {
+        self.0.send(frames.len()).expect("the test listens");
+        Wrote::All
+    }
+
+    fn end(&self) {}
+}
+
+#[tokio::test]
+async fn a_crowd_is_told_past_the_tasks_of_its_connections() {
+    const USERS: usize = 50;
+    let group = ConversationId::Group(GroupId::from_number(GROUP));
+    let store = Arc::new(Slow {
+        subscriptions: vec![Subscription {
+            conversation: group.clone(),
+            windows: Windows::whole(),
+            muted: false,
+            by_node: None,
+        }],
+        asked: Semaphore::new(0),
+        told: Semaphore::new(USERS),
+    });
+    let hub = hub(&store);
+    let (taking, mut taken) = mpsc::unbounded_channel();
+    let line = Arc::new(Taking(taking));
+    for number in 0..USERS {
+        let attached = hub.attach(by(&format!("u{number}"))).await.expect("the store answers").expect("room");
+        attached.connection.set_line(&line);
+        assert!(matches!(attached.connection.take(), Taken::Nothing));
+    }
+    // The store's writer is a thread of its own, and none of a runtime's.
+    let stored = move || hub.stored(&message(group, 1), Platform::Web);
+    std::thread::spawn(stored).join().expect("no panic");
+    for _ in 0..USERS {
+        assert_eq!(taken.recv().await, Some(1));
+    }
 }

@@ -162,7 +162,7 @@ impl Reader {
                     return Ok(frames.into());
                 }
                 Taken::Close(reason) => return Err(reason),
-                Taken::Ping | Taken::Nothing => {
+                Taken::Ping | Taken::Flush | Taken::Nothing => {
                     let rung = tokio::time::timeout(Duration::from_secs(10), self.0.rung()).await;
                     assert!(rung.is_ok(), "nothing came within ten seconds");
                 }

@@ -92,7 +92,7 @@ async fn listen(connection: &Connection) -> Result<Vec<Frame>, CloseReason> {
                 return Ok(frames.into());
             }
             Taken::Close(reason) => return Err(reason),
-            Taken::Ping | Taken::Nothing => {
+            Taken::Ping | Taken::Flush | Taken::Nothing => {
                 let rung = tokio::time::timeout(PATIENCE, connection.rung()).await;
                 assert!(rung.is_ok(), "nothing came within {PATIENCE:?}");
             }

@@ -1,39 +1,26 @@
-//! The TCP connection below a WebSocket or an HTTP connection: two may write to it, and its end is one that the client hears of.
-//!
-//! A socket that is closed while bytes of the client wait unread is reset, and a reset takes from the client what it had not read
-//! yet: the 413, or the close code, that ended it. So the server ends its own side first and reads on for a while (RFC 9112, section
-//! 9.6).
+//! The TCP connection below a WebSocket or an HTTP connection, to whose client two may write: the one who serves it, and those who
+//! tell a crowd.
+
+mod linger;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use axum::body::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::push::{Frame, Line};
+use crate::push::{Frame, Line, Wrote};
 use crate::wire;
-
-/// For how long a client may send nothing before it is cut off.
-const SILENCE: Duration = Duration::from_secs(1);
-
-/// For how long it may go on sending.
-const AT_MOST: Duration = Duration::from_secs(30);
-
-/// What is thrown away at once.
-const BYTES: usize = 16 * 1_024;
 
 /// The most that the header of a server's frame takes.
 const HEADER_BYTES: usize = 10;
@@ -48,7 +35,7 @@ impl TcpLine {
     /// A connection that holds `place` until it is closed.
     pub fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
         let (reads, socket) = stream.into_split();
-        let half = Half { socket, rest: Bytes::new(), ended: false };
+        let half = Half { socket, rest: Bytes::new(), is_torn: false, has_ended: false };
         Self { reads: Some((reads, place)), writes: Arc::new(WriteSide(Mutex::new(half))) }
     }
 
@@ -61,28 +48,21 @@ impl TcpLine {
 impl Drop for TcpLine {
     fn drop(&mut self) {
         let Some((reads, place)) = self.reads.take() else { return };
-        let is_open = match reads.try_read(&mut [0]) {
+        let client_may_send = match reads.try_read(&mut [0]) {
             Ok(read) => read > 0,
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         };
         // Without a runtime the process is at its end.
-        if is_open && let Ok(runtime) = Handle::try_current() {
+        if (client_may_send || !self.writes.is_clear())
+            && let Ok(runtime) = Handle::try_current()
+        {
             let writes = self.write_side();
             runtime.spawn(async move {
-                // However that ends, it ends.
-                let _ = timeout(AT_MOST, read_on(reads, &writes)).await;
+                linger::linger(reads, &writes).await;
                 drop(place);
             });
         }
     }
-}
-
-/// Ends the server's side, and throws away what comes until the client ends its own or falls silent.
-async fn read_on(mut reads: OwnedReadHalf, writes: &WriteSide) -> io::Result<()> {
-    poll_fn(|cx| writes.lock().poll_shutdown(cx)).await?;
-    let mut thrown_away = vec![0; BYTES];
-    while timeout(SILENCE, reads.read(&mut thrown_away)).await?? > 0 {}
-    Ok(())
 }
 
 impl AsyncRead for TcpLine {
@@ -95,13 +75,11 @@ impl AsyncRead for TcpLine {
 
 impl AsyncWrite for TcpLine {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.writes.lock().poll_write(cx, buf)
+        self.poll_write_vectored(cx, &[io::IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let mut half = self.writes.lock();
-        ready!(half.poll_rest(cx))?;
-        Pin::new(&mut half.socket).poll_write_vectored(cx, bufs)
+        self.writes.lock().poll_write(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -113,19 +91,21 @@ impl AsyncWrite for TcpLine {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.writes.lock().poll_shutdown(cx)
+        self.writes.poll_shutdown(cx)
     }
 }
 
-/// The writing side of a connection. Whoever writes, writes whole frames.
+/// The writing side of a connection.
 pub struct WriteSide(Mutex<Half>);
 
 struct Half {
     socket: OwnedWriteHalf,
-    /// What the socket did not take at once. It goes before everything else.
+    /// What the socket did not take of frames that were written past the one who serves it. It goes before everything else.
     rest: Bytes,
-    /// Nothing more is written past the one who serves the connection.
-    ended: bool,
+    /// The one who serves it is between two pieces of what it writes. It always offers all that it has, which is whole frames.
+    is_torn: bool,
+    /// Nothing more is written past the one who serves it.
+    has_ended: bool,
 }
 
 impl Half {
@@ -137,29 +117,20 @@ impl Half {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes all of `buf`, or nothing yet: it holds whole frames, between whose halves nobody else may write.
-    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
         ready!(self.poll_rest(cx))?;
-        let written = ready!(Pin::new(&mut self.socket).poll_write(cx, buf))?;
-        self.rest = Bytes::copy_from_slice(&buf[written..]);
-        Poll::Ready(Ok(buf.len()))
-    }
-
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_rest(cx))?;
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        let written = ready!(Pin::new(&mut self.socket).poll_write_vectored(cx, bufs))?;
+        self.is_torn = written < bufs.iter().map(|buf| buf.len()).sum();
+        Poll::Ready(Ok(written))
     }
 
     /// Writes what the socket takes at once, and keeps the rest.
-    fn write_now(&mut self, bytes: Vec<u8>) {
-        let written = match self.socket.try_write(&bytes) {
-            Ok(written) => written,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            // Whoever serves the connection finds it broken too.
-            Err(_) => bytes.len(),
-        };
+    fn write_now(&mut self, bytes: Vec<u8>) -> Wrote {
+        // Whether it does not take more or is broken, the one who serves it finds out when it writes the rest.
+        let written = self.socket.try_write(&bytes).unwrap_or(0);
         self.rest = Bytes::from(bytes);
         self.took(written);
+        if self.rest.is_empty() { Wrote::All } else { Wrote::Part }
     }
 
     fn took(&mut self, written: usize) {
@@ -173,25 +144,28 @@ impl WriteSide {
     fn lock(&self) -> MutexGuard<'_, Half> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Line for WriteSide {
     fn is_clear(&self) -> bool {
         self.lock().rest.is_empty()
     }
 
-    fn write(&self, frames: &VecDeque<Frame>) -> bool {
+    /// Writes the rest, then ends this side.
+    fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut half = self.lock();
+        ready!(half.poll_rest(cx))?;
+        Pin::new(&mut half.socket).poll_shutdown(cx)
+    }
+}
+
+impl Line for WriteSide {
+    fn write(&self, frames: &VecDeque<Frame>) -> Wrote {
         let bytes = encoded(frames);
         let mut half = self.lock();
-        let is_free = !half.ended && half.rest.is_empty();
-        if is_free {
-            half.write_now(bytes);
-        }
-        is_free
+        if half.has_ended || half.is_torn || !half.rest.is_empty() { Wrote::Nothing } else { half.write_now(bytes) }
     }
 
     fn end(&self) {
-        self.lock().ended = true;
+        self.lock().has_ended = true;
     }
 }
 
@@ -214,3 +188,6 @@ fn encoded(frames: &VecDeque<Frame>) -> Vec<u8> {
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests;
