@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -30,7 +31,8 @@ impl Opening {
     /// As fast as they go, with so many handshakes at once as are good for the rate.
     pub(crate) const FAST: Opening = Opening { openers: 64, rate: 0.0 };
 
-    async fn turn(&self, began: Instant, index: usize) {
+    /// Waits until it is the turn of the socket with this number.
+    pub(crate) async fn turn(&self, began: Instant, index: usize) {
         if self.rate > 0.0 {
             sleep_until(began + Duration::from_secs_f64(index as f64 / self.rate)).await;
         }
@@ -91,8 +93,23 @@ pub(crate) async fn greet(sockets: &mut [Socket]) -> Result<()> {
     Ok(())
 }
 
+/// A connection, from an address of its own if one is given.
+pub(crate) async fn connect(address: SocketAddr, from: Option<SocketAddr>) -> Result<TcpStream> {
+    let stream = match from {
+        None => TcpStream::connect(address).await,
+        Some(from) => {
+            let socket = TcpSocket::new_v4()?;
+            socket.bind(from)?;
+            socket.connect(address).await
+        }
+    };
+    let stream = stream.with_context(|| format!("cannot connect to {address}"))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// A loopback address to come from, if the server is on one.
-fn source(server: SocketAddr, index: usize) -> Option<SocketAddr> {
+pub(crate) fn source(server: SocketAddr, index: usize) -> Option<SocketAddr> {
     let last = u8::try_from(2 + index % SOURCES).ok()?;
     let ip = IpAddr::V4(Ipv4Addr::new(127, 0, 0, last));
     (server.is_ipv4() && server.ip().is_loopback()).then(|| SocketAddr::new(ip, 0))
@@ -104,7 +121,7 @@ pub(crate) fn raise_open_files() -> Result<()> {
     Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
 }
 
-fn ensure_open_files(sockets: usize) -> Result<()> {
+pub(crate) fn ensure_open_files(sockets: usize) -> Result<()> {
     let wanted = sockets as u64 + 200;
     let enough = getrlimit(Resource::Nofile).current.is_none_or(|current| current >= wanted);
     ensure!(enough, "{sockets} sockets need `ulimit -Hn {wanted}`");

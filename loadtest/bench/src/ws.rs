@@ -5,10 +5,12 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
+
+use crate::sockets;
 
 const TEXT: u8 = 0x1;
 const CLOSE: u8 = 0x8;
@@ -58,16 +60,7 @@ impl Socket {
 
     /// Connects without a handshake.
     pub(crate) async fn connect(address: SocketAddr, from: Option<SocketAddr>) -> Result<Socket> {
-        let stream = match from {
-            None => TcpStream::connect(address).await,
-            Some(from) => {
-                let socket = TcpSocket::new_v4()?;
-                socket.bind(from)?;
-                socket.connect(address).await
-            }
-        };
-        let stream = stream.with_context(|| format!("cannot connect to {address}"))?;
-        stream.set_nodelay(true)?;
+        let stream = sockets::connect(address, from).await?;
         Ok(Socket { stream, input: BytesMut::new(), lent: 0, out: BytesMut::new() })
     }
 

@@ -63,6 +63,7 @@ fn lives(options: &Options) -> Vec<Vec<Step<'_>>> {
             step("sends at 200/s", "sends", vec![seconds, ("online", "1"), ("rate", "200")]),
             step("storm of handshakes", "storm", vec![seconds, of("sockets")]),
             step("storm of logins", "storm", vec![seconds, ("kind", "logins")]),
+            step("storm of lorises", "storm", vec![seconds, ("kind", "lorises")]),
             step("overload", "overload", vec![seconds]),
         ],
         vec![step("fanout", "fanout", vec![of("members")])],

@@ -1,12 +1,14 @@
-//! `storm`: what people who talk notice of a storm of handshakes, or of an attack on logins.
+//! `storm`: what people who talk notice of a storm of handshakes, of an attack on logins, or of requests that never end.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::api::{IOS, code_of, login_body};
 use crate::bench::Bench;
@@ -20,13 +22,18 @@ use crate::talk::{Manner, Shape, Talk, Talked, Way, When};
 
 pub(crate) const COMMAND: Command = Command {
     name: "storm",
-    about: "messaging at a rate while sockets are opened by thousands, or wrong logins come in: how much slower it is",
+    about: "messaging at a rate while sockets are opened by thousands, wrong logins come in or requests never end: how much slower it is",
     options: &[
-        opt("kind", "handshakes", "handshakes or logins"),
+        opt("kind", "handshakes", "handshakes, logins or lorises"),
         opt("sockets", "15000", "sockets that are opened"),
         opt("per-user", "10", "sockets that share a user and its token"),
         opt("handshakes", "2000", "handshakes a second; 0 is as fast as they go"),
         opt("logins", "500", "logins a second with a wrong password"),
+        opt(
+            "lorises",
+            "5000",
+            "connections that send the head of a request a byte a second; they come at the rate of --handshakes",
+        ),
         opt("rate", "200", "messages a second meanwhile"),
         SECONDS,
         WARM_UP,
@@ -51,7 +58,8 @@ pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> 
     let (meanwhile, most) = match options.text("kind") {
         "handshakes" => (handshakes(bench, options, &mut report).await?, 2.0),
         "logins" => (logins(bench, options, &mut report).await?, 1.2),
-        other => bail!("--kind must be handshakes or logins, it is `{other}`"),
+        "lorises" => (lorises(bench, options, &mut report).await?, 2.0),
+        other => bail!("--kind must be handshakes, logins or lorises, it is `{other}`"),
     };
     compare(&mut report, &quiet, &meanwhile, most);
     Ok(report)
@@ -127,4 +135,46 @@ async fn guess(mut http: Http, body: Vec<u8>, mut pace: Pace, window: Window) ->
         tally.note(&window, due, code);
     }
     Ok(tally)
+}
+
+async fn lorises(bench: &mut Bench, options: &Options, report: &mut Report) -> Result<Talked> {
+    let count = options.count("lorises")?;
+    let opening = Opening { rate: options.number("handshakes")?, ..Opening::FAST };
+    sockets::ensure_open_files(count)?;
+    let talk = Talk::gather(bench, PAIRS, MANNER).await?;
+    let window = Window::of(options)?;
+    let when = When { window, rate: options.number("rate")?, stop: Arc::default() };
+    let began = Instant::now();
+    let mut attackers = JoinSet::new();
+    for number in 0..count {
+        let address = bench.server.nodes.at(number);
+        attackers.spawn(async move {
+            opening.turn(began, number).await;
+            loris(address, number, window.end).await
+        });
+    }
+    let talked = talk.run(when, "talking meanwhile").await?;
+    let mut cut = 0;
+    while let Some(ended) = attackers.join_next().await {
+        cut += ended??;
+    }
+    report.add("connections at once", count as f64, "");
+    report.add("connections that the server cut", cut as f64, "");
+    Ok(talked)
+}
+
+/// Sends the head of a request that never ends, on a new connection whenever the server cuts one; answers how often it did.
+async fn loris(address: SocketAddr, number: usize, end: Instant) -> Result<u64> {
+    for cut in 0.. {
+        let mut stream = sockets::connect(address, sockets::source(address, number)).await?;
+        // The server may cut it while this writes, which the next read shows.
+        stream.write_all(b"POST /msg/send HTTP/1.1\r\nHost: nexo\r\nX-Slow: ").await.ok();
+        while timeout(Duration::from_secs(1), stream.read(&mut [0; 64])).await.is_err() {
+            if Instant::now() >= end {
+                return Ok(cut);
+            }
+            stream.write_all(b"x").await.ok();
+        }
+    }
+    Ok(0)
 }
