@@ -7,7 +7,7 @@
 //! | [`app`] | puts a server together: the only place that names an adapter |
 //! | [`http`] | the REST door: decode, call one rule, encode; every route on one page |
 //! | [`ws`] | the WebSocket door: the handshake, one task for each connection, frames |
-//! | [`line`] | the TCP connections below both doors: who may write to them, and how they end |
+//! | [`mod@line`] | the TCP connections below both doors: who may write to them, and how they end |
 //! | [`wire`] | the shapes that both doors share |
 //! | [`domain`] | verbs: the rules |
 //! | [`push`] | from "stored" to "in the sockets": the bus, who is present, what they missed |
