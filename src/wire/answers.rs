@@ -88,6 +88,8 @@ impl From<Token> for Refreshed {
     }
 }
 
+// What both have is written twice: `serde(flatten)` would make it an `allOf`, which the client's types are not made of.
+
 /// A group that was just created.
 #[derive(Serialize, ToSchema)]
 pub struct CreatedGroup {
