@@ -16,8 +16,11 @@ const NEAR = 1_200;
 /** So near to the end somebody counts as being there. */
 const AT_END = 48;
 
-/** Sizes are rounded. */
+/** Sizes are rounded: less is no movement. */
 const STILL = 2;
+
+/** Keys that scroll up. */
+const UP = ['ArrowUp', 'PageUp', 'Home'];
 
 export function Log({ chat, room }: { chat: Chat; room: Room }) {
   const say = words.value;
@@ -27,8 +30,8 @@ export function Log({ chat, room }: { chat: Chat; room: Room }) {
   const list = useRef<VirtualizerHandle>(null);
   /** Whether the end is to stay in sight. */
   const stick = useRef(true);
-  /** Where it was scrolled to. */
-  const before = useRef(0);
+  /** How much was below the screen when it last moved. */
+  const below = useRef(0);
   /** Whether the end is where to go once it is there. */
   const wanted = useRef(false);
   const ends = useRef<{ first: string | undefined; last: string | undefined }>({ first: undefined, last: undefined });
@@ -39,7 +42,17 @@ export function Log({ chat, room }: { chat: Chat; room: Room }) {
   // What came or went above the screen: the place on it is kept from below.
   const shift = first !== ends.current.first && last === ends.current.last;
 
-  const toEnd = (): void => list.current?.scrollToIndex(rows.length - 1, { align: 'end' });
+  /** How much is below the screen. */
+  const left = (): number => {
+    const log = scroller.current;
+    return log ? log.scrollHeight - log.clientHeight - log.scrollTop : 0;
+  };
+
+  // Rows that are measured there come back to it by `settled`. The list's own way to a row holds that place for a while, also
+  // against somebody who scrolls.
+  const toEnd = (): void => {
+    if (scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
+  };
 
   const goToEnd = (): void => {
     stick.current = true;
@@ -50,26 +63,37 @@ export function Log({ chat, room }: { chat: Chat; room: Room }) {
   const look = (): void => {
     const view = list.current;
     if (!view || rows.length === 0) return;
-    const left = view.scrollSize - view.viewportSize - view.scrollOffset;
+    const rest = left();
     const { atEnd: whole } = room.history.stretch.peek();
-    setPlace(left > view.viewportSize / 2 || !whole ? 'away' : left < AT_END ? 'end' : 'above');
+    setPlace(rest > view.viewportSize / 2 || !whole ? 'away' : rest < AT_END ? 'end' : 'above');
     if (view.scrollOffset < NEAR) void room.history.older();
-    if (left < NEAR && !whole) void room.history.newer();
-    if (left >= AT_END || !whole) return;
+    if (rest < NEAR && !whole) void room.history.newer();
+    if (rest >= AT_END || !whole) return;
     seen(room);
     room.history.trim();
   };
 
   const scrolled = (): void => {
-    const view = list.current;
-    const { atEnd: whole } = room.history.stretch.peek();
-    if (view) {
-      // Who begins to go up is not at the end any more: rows that are measured on the way would pull down again.
-      const near = view.scrollOffset < before.current ? STILL : AT_END;
-      before.current = view.scrollOffset;
-      // At the end of what is in memory only, more would be run after without an end.
-      stick.current = whole && view.scrollSize - view.viewportSize - view.scrollOffset < near;
-    }
+    const rest = left();
+    const moved = rest - below.current;
+    if (moved >= STILL) stick.current = false;
+    // At the end of what is in memory only, more would be run after without an end.
+    else if (moved <= -STILL && rest < AT_END) stick.current = room.history.stretch.peek().atEnd;
+    // Slow movements add up.
+    if (Math.abs(moved) >= STILL) below.current = rest;
+    look();
+  };
+
+  // Who begins to go up is not at the end any more, before anything moved: rows that are measured on the way would pull down again.
+  const leaves = (): void => {
+    if (scroller.current && scroller.current.scrollTop > 0) stick.current = false;
+  };
+
+  /** Rows or sizes are others: nobody scrolled. */
+  const settled = (): void => {
+    if (stick.current) toEnd();
+    below.current = left();
+    // Before sizes are known nobody counts as being at the end, and where all fits in no scrolling tells of it later.
     look();
   };
 
@@ -80,7 +104,7 @@ export function Log({ chat, room }: { chat: Chat; room: Room }) {
     stick.current = true;
     toEnd();
   }, [rows]);
-  useEffect(look, [rows]);
+  useEffect(settled, [rows]);
   useLayoutEffect(() => {
     if (room.sent.value > 0) goToEnd();
   }, [room.sent.value]);
@@ -94,12 +118,6 @@ export function Log({ chat, room }: { chat: Chat; room: Room }) {
     };
   });
 
-  const resized = (): void => {
-    if (stick.current) toEnd();
-    // Before sizes are known nobody counts as being at the end, and where all fits in no scrolling tells of it later.
-    look();
-  };
-
   const jump = (): void => {
     goToEnd();
     if (!atEnd) room.latest();
@@ -107,14 +125,23 @@ export function Log({ chat, room }: { chat: Chat; room: Room }) {
 
   return (
     <div class="log-frame">
-      <div class="log" ref={scroller} role="log" aria-label={say.messages} aria-live="off" tabIndex={0}>
+      <div
+        class="log"
+        ref={scroller}
+        role="log"
+        aria-label={say.messages}
+        aria-live="off"
+        tabIndex={0}
+        onWheel={({ deltaY, ctrlKey }) => deltaY < 0 && !ctrlKey && leaves()}
+        onKeyDown={({ key, shiftKey }) => (UP.includes(key) || (key === ' ' && shiftKey)) && leaves()}
+      >
         <div class="filler" />
         {!ready && !failed && <Skeletons />}
         {failed && <LoadFailed room={room} />}
         {ready && rows.length === 0 && <NoMessages />}
         {ready && rows.length > 0 && atStart && <span class="hidden">{say.beginning}</span>}
         {rows.length > 0 && (
-          <Virtualizer ref={list} data={rows} shift={shift} scrollRef={scroller} onScroll={scrolled} onResize={resized}>
+          <Virtualizer ref={list} data={rows} shift={shift} scrollRef={scroller} onScroll={scrolled} onResize={settled}>
             {(row) => <MessageRow key={row.key} chat={chat} room={room} row={row} />}
           </Virtualizer>
         )}

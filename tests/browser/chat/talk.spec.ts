@@ -156,6 +156,25 @@ test('who reads above sees how much came below', async ({ open, server }) => {
   await expect(alice.page.locator('.jump .badge')).toHaveText('1');
 });
 
+test('who goes up as soon as a conversation is shown is not pulled down again', async ({ open, server }) => {
+  const alice = await Person.signUp(await open(), server.url, 'alice');
+  // What pulls is there for a moment: one try may miss it.
+  const peers = Array.from({ length: 10 }, (_, at) => `bob${at}`);
+  for (const peer of peers) {
+    await register(server.url, peer);
+    await tell(await rest(server.url, peer), 'alice', numbers(60));
+  }
+  const jump = alice.page.getByRole('button', { name: 'Jump to the latest' });
+  for (const peer of peers) {
+    await alice.openConversation(`si_alice:${peer}`);
+    await alice.focusesTheEnd();
+    await alice.page.keyboard.press('PageUp');
+    await expect(jump, `above in the talk with ${peer}`).toBeVisible();
+    await alice.page.goto(`${server.url}/#/`);
+    await expect(alice.composer).toHaveCount(0);
+  }
+});
+
 test('an address of nobody says so, and offers nothing to write with', async ({ open, server }) => {
   const alice = await Person.signUp(await open(), server.url, 'alice');
   for (const [id, said] of [['si_alice:nobody', 'Unknown user'], ['sg_12345', 'Unknown group']] as const) {

@@ -125,6 +125,17 @@ export class Person {
     await expect(this.composer).toBeVisible();
   }
 
+  /** Focuses the open conversation in the moment in which its end is drawn: no later, as asking from here would be. */
+  async focusesTheEnd(): Promise<void> {
+    const drawn = (): boolean => {
+      const log = document.querySelector<HTMLElement>('[role=log]');
+      if (!log || log.scrollTop === 0 || !log.querySelector('article')) return false;
+      log.focus();
+      return true;
+    };
+    await this.page.waitForFunction(drawn, undefined, { polling: 1 });
+  }
+
   /** Opens the members and settings of the group. */
   async groupInfo(): Promise<Locator> {
     await this.page.getByRole('button', { name: 'Group info' }).click();
