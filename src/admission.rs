@@ -2,9 +2,10 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 
+use parking_lot::Mutex;
 use prometheus::{IntCounter, IntGauge};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -86,7 +87,7 @@ impl Place {
     }
 
     fn set(&self, entered: Option<Entered>) {
-        *self.entered.lock().unwrap_or_else(PoisonError::into_inner) = entered;
+        *self.entered.lock() = entered;
     }
 }
 

@@ -7,10 +7,11 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::body::Bytes;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -79,7 +80,7 @@ impl AsyncWrite for TcpLine {
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        self.writes.lock().poll_write(cx, bufs)
+        self.writes.0.lock().poll_write(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -87,7 +88,7 @@ impl AsyncWrite for TcpLine {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.writes.lock().poll_rest(cx)
+        self.writes.0.lock().poll_rest(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -140,18 +141,13 @@ impl Half {
 }
 
 impl WriteSide {
-    /// A lock whose holder panicked still guards consistent data: nothing here panics halfway.
-    fn lock(&self) -> MutexGuard<'_, Half> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn is_clear(&self) -> bool {
-        self.lock().rest.is_empty()
+        self.0.lock().rest.is_empty()
     }
 
     /// Writes the rest, then ends this side.
     fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut half = self.lock();
+        let mut half = self.0.lock();
         ready!(half.poll_rest(cx))?;
         Pin::new(&mut half.socket).poll_shutdown(cx)
     }
@@ -160,12 +156,12 @@ impl WriteSide {
 impl Line for WriteSide {
     fn write(&self, frames: &VecDeque<Frame>) -> Wrote {
         let bytes = encoded(frames);
-        let mut half = self.lock();
+        let mut half = self.0.lock();
         if half.has_ended || half.is_torn || !half.rest.is_empty() { Wrote::Nothing } else { half.write_now(bytes) }
     }
 
     fn end(&self) {
-        self.lock().has_ended = true;
+        self.0.lock().has_ended = true;
     }
 }
 

@@ -1,10 +1,11 @@
 //! Passwords: hashed with argon2id on a few threads of low priority, so that a storm of logins does not slow messages.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
@@ -81,7 +82,7 @@ fn work(waiting: &Mutex<Receiver<Task>>, metrics: &Metrics) {
         tracing::warn!(%error, "passwords are hashed at normal priority");
     }
     loop {
-        let task = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let task = waiting.lock().recv();
         let Ok(task) = task else { return };
         match task {
             // Whoever asked may have gone away; then there is nothing to do.

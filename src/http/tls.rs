@@ -2,9 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -125,12 +126,12 @@ struct Shown {
 
 impl Shown {
     fn replace(&self, certified: CertifiedKey) {
-        *self.certified.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
+        *self.certified.write() = Arc::new(certified);
     }
 }
 
 impl ResolvesServerCert for Shown {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.certified.read().unwrap_or_else(PoisonError::into_inner)))
+        Some(Arc::clone(&self.certified.read()))
     }
 }

@@ -122,7 +122,7 @@ async fn a_place_is_free_at_once_when_the_client_has_gone() {
 impl TcpLine {
     /// Waits until the runtime knows that the socket takes something.
     async fn writable_now(&self) {
-        let writable = std::future::poll_fn(|cx| self.writes.lock().poll_writable(cx));
+        let writable = std::future::poll_fn(|cx| self.writes.0.lock().poll_writable(cx));
         writable.await;
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::bus::Attach;
@@ -188,11 +189,6 @@ pub struct Connection {
     bell: Notify,
 }
 
-/// A lock whose holder panicked still guards consistent data: nothing here panics halfway.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Connection {
     pub(super) fn new(number: u64, attach: &Attach, queue_bytes: usize, gauge: prometheus::IntGauge, now_ms: i64) -> Self {
         Self {
@@ -216,7 +212,7 @@ impl Connection {
 
     /// Whose it is, and by which token.
     pub fn caller(&self) -> Caller {
-        lock(&self.caller).clone()
+        self.caller.lock().clone()
     }
 
     /// Whether it is on `platform`.
@@ -232,12 +228,12 @@ impl Connection {
     /// Lets frames be written to `line`, while it is open, past the connection's task.
     pub fn set_line<L: Line + 'static>(&self, line: &Arc<L>) {
         let line: Weak<dyn Line> = Arc::<L>::downgrade(line);
-        lock(&self.queue).line = Some(line);
+        self.queue.lock().line = Some(line);
     }
 
     /// Leaves the socket to the connection's task alone.
     pub fn end_line(&self) {
-        let line = lock(&self.queue).line();
+        let line = self.queue.lock().line();
         line.into_iter().for_each(|line| line.end());
     }
 
@@ -253,7 +249,7 @@ impl Connection {
 
     /// What to do next. Closing comes before everything, and frames before a ping.
     pub fn take(&self) -> Taken {
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         if let Some(reason) = queue.closing {
             return Taken::Close(reason);
         }
@@ -277,7 +273,7 @@ impl Connection {
 
     /// Whether there is more to do at once, after what was taken is done and flushed. If not, others may write.
     pub fn goes_on(&self) -> bool {
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         let flushed = std::mem::take(&mut queue.kept_back);
         self.gauge.sub(queue.give_back(flushed));
         let has_work = queue.has_work();
@@ -289,17 +285,17 @@ impl Connection {
 
     /// Whether it is being closed: what still waits need not be written.
     pub fn closing(&self) -> Option<CloseReason> {
-        lock(&self.queue).closing
+        self.queue.lock().closing
     }
 
     /// Makes room for what was written.
     pub fn wrote(&self, frame: &Frame) {
-        self.gauge.sub(lock(&self.queue).give_back(frame.parcel.size()));
+        self.gauge.sub(self.queue.lock().give_back(frame.parcel.size()));
     }
 
     /// Closes the connection for `reason`; what waits is dropped, for the client to recover. The first reason stands.
     pub fn close(&self, reason: CloseReason) {
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         if queue.closing.is_none() {
             queue.closing = Some(reason);
             self.gauge.sub(queue.bytes as i64);
@@ -312,7 +308,7 @@ impl Connection {
     /// Queues a frame.
     pub(super) fn push(&self, frame: Frame) -> Queued {
         let size = frame.parcel.size();
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         if queue.closing.is_some() {
             return Queued::Behind;
         }
@@ -336,7 +332,7 @@ impl Connection {
     /// Writes what waits past the connection's task, or rings for it.
     pub(super) fn write_past(&self) {
         let (line, mut frames) = {
-            let mut queue = lock(&self.queue);
+            let mut queue = self.queue.lock();
             // Whoever writes looks again when that is done, and a close has rung.
             if queue.writer != Writer::Nobody || queue.closing.is_some() || queue.frames.is_empty() {
                 return;
@@ -347,7 +343,7 @@ impl Connection {
         };
         let wrote = line.write(&frames);
         let size = frames.iter().map(|frame| frame.parcel.size()).sum();
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         queue.writer = Writer::Nobody;
         match wrote {
             Wrote::All => self.gauge.sub(queue.give_back(size)),
@@ -374,20 +370,20 @@ impl Connection {
             self.close(CloseReason::Silent);
         } else if now_ms - self.pinged_at_ms.load(Ordering::Relaxed) >= heartbeat_ms {
             self.pinged_at_ms.store(now_ms, Ordering::Relaxed);
-            lock(&self.queue).ping = true;
+            self.queue.lock().ping = true;
             self.bell.notify_one();
         }
     }
 
     /// Goes on under a new token.
     pub(super) fn renew(&self, caller: &Caller) {
-        *lock(&self.caller) = caller.clone();
+        *self.caller.lock() = caller.clone();
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.gauge.sub(lock(&self.queue).bytes as i64);
+        self.gauge.sub(self.queue.lock().bytes as i64);
     }
 }
 

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use super::Limits;
 use super::bus::{Attach, Attached, Bus};
-use super::connection::{Connection, Parcel, lock};
+use super::connection::{Connection, Parcel};
 use super::log::Log;
 use super::presence::{Audience, Presence};
 use super::roster::Roster;
@@ -42,7 +42,7 @@ impl Hub {
 
     /// Registers a connection with a presence that is still in the roster; `None` if it has just been forgotten.
     fn join(&self, presence: &Presence<Log>, attach: &Attach) -> Option<Result<Attached, CloseReason>> {
-        let mut state = lock(&presence.state);
+        let mut state = presence.state.lock();
         if state.retired {
             return None;
         }
@@ -61,7 +61,7 @@ impl Hub {
     /// Logs a parcel and queues it for the connections of the audience, unless it is a message that the user wants no pushes of.
     fn tell(&self, presence: &Presence<Log>, parcel: &Arc<Parcel>, audience: Audience<'_>) {
         let outcome = {
-            let mut state = lock(&presence.state);
+            let mut state = presence.state.lock();
             if !state.wants(parcel.push()) {
                 return;
             }
@@ -119,7 +119,7 @@ impl Bus for Hub {
     fn settings_changed(&self, user: &UserId, conversation: &Conversation) {
         if let Some(presence) = self.roster.find(user) {
             let Conversation { id, receive, is_pinned, .. } = conversation;
-            lock(&presence.state).set_receive(id, *receive, presence.subscribed.initialized());
+            presence.state.lock().set_receive(id, *receive, presence.subscribed.initialized());
             let push = Push::Settings { conversation: id.clone(), receive: *receive, is_pinned: *is_pinned };
             self.tell(&presence, &Parcel::new(push), Audience { except: None, events: true, crowd: None });
         }

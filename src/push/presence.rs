@@ -1,8 +1,9 @@
 //! A user who is present on this node, and the connections that it has here.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use super::connection::{Connection, Frame, Parcel, Queued};

@@ -1,15 +1,16 @@
 //! The roster: who is present on this node, with which connections, and which seats they have in groups. The buses share it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use super::Limits;
 use super::bus::Attach;
-use super::connection::{Connection, Parcel, lock};
+use super::connection::{Connection, Parcel};
 use super::crowd::Crowd;
 use super::presence::{Presence, State};
 use crate::clock::Clock;
@@ -57,12 +58,12 @@ impl<L> Roster<L> {
 
     /// Everybody.
     pub(super) fn everybody(&self) -> Vec<Arc<Presence<L>>> {
-        lock(&self.index).users.values().cloned().collect()
+        self.index.lock().users.values().cloned().collect()
     }
 
     /// Every connection there is.
     pub(super) fn connections(&self) -> Vec<Arc<Connection>> {
-        self.everybody().iter().flat_map(|presence| lock(&presence.state).connections.clone()).collect()
+        self.everybody().iter().flat_map(|presence| presence.state.lock().connections.clone()).collect()
     }
 
     /// Closes every connection, spread over about `time` at most, so that the clients do not all come back at once.
@@ -78,10 +79,10 @@ impl<L> Roster<L> {
 
     /// Forgets those who were gone for `ttl_ms` and longer.
     pub(super) fn forget_gone(&self, now_ms: i64, ttl_ms: i64) {
-        let mut index = lock(&self.index);
+        let mut index = self.index.lock();
         let Index { users, groups } = &mut *index;
         let kept = |presence: &Arc<Presence<L>>| {
-            let mut state = lock(&presence.state);
+            let mut state = presence.state.lock();
             state.retired = state.connections.is_empty() && now_ms - state.gone_since_ms >= ttl_ms;
             !state.retired
         };
@@ -97,33 +98,33 @@ impl<L> Roster<L> {
 
     /// The presence of a user, if it is there.
     pub(super) fn find(&self, user: &UserId) -> Option<Arc<Presence<L>>> {
-        lock(&self.index).users.get(user).cloned()
+        self.index.lock().users.get(user).cloned()
     }
 
     /// The presence of a user, with a new `log` if it is not there.
     pub(super) fn presence(&self, user: &UserId, log: impl FnOnce() -> L) -> Arc<Presence<L>> {
-        let mut index = lock(&self.index);
+        let mut index = self.index.lock();
         let make = || Arc::new(Presence::new(user.clone(), log(), self.clock.steady_ms()));
         Arc::clone(index.users.entry(user.clone()).or_insert_with(make))
     }
 
     /// The presences of up to two users.
     pub(super) fn pair(&self, low: &UserId, high: &UserId) -> Vec<Arc<Presence<L>>> {
-        let index = lock(&self.index);
+        let index = self.index.lock();
         let (low_end, high_end) = (index.users.get(low), index.users.get(high).filter(|_| low != high));
         low_end.into_iter().chain(high_end).cloned().collect()
     }
 
     /// The presences of the members of a group that may see `seq`.
     pub(super) fn seated(&self, group: GroupId, seq: u64) -> Vec<Arc<Presence<L>>> {
-        let index = lock(&self.index);
+        let index = self.index.lock();
         let seats = index.groups.get(&group).into_iter().flat_map(HashMap::values);
         seats.filter(|seat| seat.windows.contains(seq)).map(|seat| Arc::clone(&seat.presence)).collect()
     }
 
     /// The presences of a group's members and of `users`.
     pub(super) fn concerned(&self, group: GroupId, users: &[UserId]) -> Vec<Arc<Presence<L>>> {
-        let index = lock(&self.index);
+        let index = self.index.lock();
         let seats = index.groups.get(&group);
         let open = seats.into_iter().flat_map(HashMap::values).filter(|seat| seat.windows.is_open());
         let mut present: Vec<_> = open.map(|seat| Arc::clone(&seat.presence)).collect();
@@ -136,8 +137,8 @@ impl<L> Roster<L> {
 
     /// Puts a user's groups into the index. Changes that came in since its presence was made are newer, and stay.
     pub(super) fn subscribe(&self, presence: &Arc<Presence<L>>, subscriptions: Vec<Subscription>) {
-        let mut index = lock(&self.index);
-        let mut state = lock(&presence.state);
+        let mut index = self.index.lock();
+        let mut state = presence.state.lock();
         for Subscription { conversation, windows, muted, .. } in subscriptions {
             if let Some(group) = conversation.group().filter(|_| windows.is_open()) {
                 let seat = Seat { presence: Arc::clone(presence), windows };
@@ -151,7 +152,7 @@ impl<L> Roster<L> {
 
     /// Takes note of a group's new members and windows.
     pub(super) fn reseat(&self, update: &GroupUpdate) {
-        let mut index = lock(&self.index);
+        let mut index = self.index.lock();
         let Index { users, groups } = &mut *index;
         for member in &update.members {
             let Some(presence) = users.get(&member.user) else { continue };
@@ -187,7 +188,7 @@ impl<L> Roster<L> {
     pub(super) fn detach(&self, connection: &Connection) -> Option<Arc<Presence<L>>> {
         let presence = self.find(&connection.caller().user)?;
         {
-            let mut state = lock(&presence.state);
+            let mut state = presence.state.lock();
             let before = state.connections.len();
             state.connections.retain(|other| other.number() != connection.number());
             let gone = before - state.connections.len();
@@ -199,8 +200,8 @@ impl<L> Roster<L> {
 
     /// Forgets a user who has no connection any more. `false` if it has one again.
     pub(super) fn forget(&self, presence: &Arc<Presence<L>>) -> bool {
-        let mut index = lock(&self.index);
-        let mut state = lock(&presence.state);
+        let mut index = self.index.lock();
+        let mut state = presence.state.lock();
         state.retired = state.connections.is_empty();
         if state.retired && index.users.get(&presence.user).is_some_and(|known| Arc::ptr_eq(known, presence)) {
             index.users.remove(&presence.user);
@@ -211,7 +212,7 @@ impl<L> Roster<L> {
     /// The connections of a user that showed this token.
     pub(super) fn connections_with(&self, user: &UserId, jti: &str) -> Vec<Arc<Connection>> {
         let presence = self.find(user);
-        let connections = presence.map(|presence| lock(&presence.state).connections.clone()).unwrap_or_default();
+        let connections = presence.map(|presence| presence.state.lock().connections.clone()).unwrap_or_default();
         connections.into_iter().filter(|connection| connection.caller().jti == jti).collect()
     }
 

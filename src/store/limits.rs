@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 /// Keys that are remembered; past it, all are forgotten rather than memory growing.
 const MAX_KEYS: usize = 100_000;
@@ -47,7 +48,7 @@ impl<K: Hash + Eq> RateLimiter<K> {
     /// Takes one of `key`'s slots, and answers how many are left; `Err` says in how many milliseconds there will be one.
     pub fn take(&self, key: K, now_ms: i64) -> Result<u32, i64> {
         let now_ms = now_ms as f64;
-        let mut keys = self.full_at_ms.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.full_at_ms.lock();
         if keys.len() >= MAX_KEYS {
             keys.retain(|_, full_at_ms| *full_at_ms > now_ms);
             if keys.len() >= MAX_KEYS {
@@ -69,7 +70,7 @@ impl<K: Hash + Eq> RateLimiter<K> {
 
     /// Gives a slot back.
     pub fn give_back(&self, key: &K) {
-        let mut keys = self.full_at_ms.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.full_at_ms.lock();
         if let Some(full_at_ms) = keys.get_mut(key) {
             *full_at_ms -= self.quota.interval_ms;
         }
@@ -117,6 +118,6 @@ mod tests {
         for key in 0..MAX_KEYS * 2 {
             limiter.take(key, 0).expect("each key is new");
         }
-        assert!(limiter.full_at_ms.lock().expect("whole").len() <= MAX_KEYS);
+        assert!(limiter.full_at_ms.lock().len() <= MAX_KEYS);
     }
 }

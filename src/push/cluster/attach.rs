@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{ClusterBus, Place, refresh::as_entry};
 use crate::model::{CloseReason, ConversationId, PushId};
 use crate::push::bus::{Attach, Attached};
-use crate::push::connection::{Connection, lock};
+use crate::push::connection::Connection;
 use crate::push::log::Missed;
 use crate::push::presence::Presence;
 use crate::store::StoreError;
@@ -43,7 +43,7 @@ impl ClusterBus {
     pub(super) async fn attach_here(&self, attach: Attach) -> Result<Result<Attached, CloseReason>, StoreError> {
         loop {
             let presence = self.roster.presence(&attach.caller.user, || self.new_place());
-            let turn = lock(&presence.state).log.turn();
+            let turn = presence.state.lock().log.turn();
             let placed = {
                 let _turn = turn.lock().await;
                 self.attach_to(&presence, &attach).await?
@@ -68,7 +68,7 @@ impl ClusterBus {
         attach: &Attach,
     ) -> Result<Option<Result<Placed<'_>, CloseReason>>, StoreError> {
         let (connection, count, known) = {
-            let mut state = lock(&presence.state);
+            let mut state = presence.state.lock();
             if state.retired {
                 return Ok(None);
             }
@@ -85,7 +85,7 @@ impl ClusterBus {
         let load = || async {
             let subscriptions = self.conversations.subscriptions(&presence.user).await?;
             self.take_seats(presence, &subscriptions, false).await?;
-            let mut state = lock(&presence.state);
+            let mut state = presence.state.lock();
             for muted in subscriptions.into_iter().filter(|subscription| subscription.muted) {
                 state.muted.entry(muted.conversation).or_insert(true);
             }
@@ -146,7 +146,7 @@ impl ClusterBus {
         match known {
             Some(known) if known.epoch == end.id.epoch && known.position <= end.id.position => {
                 if known.position < end.id.position {
-                    lock(&presence.state).log.fall_behind();
+                    presence.state.lock().log.fall_behind();
                     self.refreshes.soon(presence);
                 }
                 return known;
@@ -154,7 +154,7 @@ impl ClusterBus {
             Some(_) => self.break_chain(presence, Some(connection)),
             None => {}
         }
-        let mut state = lock(&presence.state);
+        let mut state = presence.state.lock();
         let ready = state.log.begin(end.id);
         self.hand_over(presence, &mut state, ready);
         end.id
@@ -178,7 +178,7 @@ impl ClusterBus {
         };
         let Some(mut recorded) = recorded else { return Ok(since) };
         {
-            let state = lock(&presence.state);
+            let state = presence.state.lock();
             let muted =
                 |entry: &LogEntry| matches!(entry, LogEntry::Message { conversation, .. } if state.mutes(conversation));
             // What its own platform did stays: another device may have had the platform meanwhile.
@@ -192,7 +192,7 @@ impl ClusterBus {
             return Ok(since);
         }
         let entries = recorded.iter().filter_map(|recorded| as_entry(presence, recorded)).collect();
-        let listed = lock(&presence.state).log.groups.iter().copied().map(ConversationId::Group).collect();
+        let listed = presence.state.lock().log.groups.iter().copied().map(ConversationId::Group).collect();
         Ok(Missed::Whole { entries, listed })
     }
 }

@@ -12,7 +12,7 @@ use futures_util::future::{join_all, try_join_all};
 use super::seats::{Next, Offered, Told};
 use super::{ClusterBus, Place};
 use crate::model::{ConversationId, GroupChange, GroupId, Message, Platform, Push, Windows};
-use crate::push::connection::{Parcel, lock};
+use crate::push::connection::Parcel;
 use crate::push::presence::{Audience, Presence};
 use crate::store::{StoreError, Subscription};
 
@@ -42,7 +42,7 @@ impl ClusterBus {
         let by_node = subscriptions.iter().filter(|subscription| subscription.windows.is_open());
         let by_node: Vec<_> = by_node.filter_map(|of| Some((of.conversation.group()?, &of.windows, of.by_node?))).collect();
         let kept: BTreeSet<GroupId> = by_node.iter().map(|(group, ..)| *group).collect();
-        let before = std::mem::replace(&mut lock(&presence.state).log.groups, kept.clone());
+        let before = std::mem::replace(&mut presence.state.lock().log.groups, kept.clone());
         self.seats.leave(presence, &before, &kept);
         try_join_all(by_node.into_iter().map(|(group, windows, version)| async move {
             let taken = self.seats.take(group, presence, (windows.clone(), version));
@@ -55,13 +55,13 @@ impl ClusterBus {
 
     /// Reads which groups a user is in, and has it take its seats.
     pub(super) async fn look_at_groups(&self, presence: &Arc<Presence<Place>>) -> Result<(), StoreError> {
-        let moved = lock(&presence.state).log.looks(self.roster.clock.steady_ms());
+        let moved = presence.state.lock().log.looks(self.roster.clock.steady_ms());
         let looked = match self.conversations.subscriptions(&presence.user).await {
             Ok(subscriptions) => self.take_seats(presence, &subscriptions, moved).await,
             Err(error) => Err(error),
         };
         if looked.is_err() {
-            lock(&presence.state).log.must_look(moved);
+            presence.state.lock().log.must_look(moved);
         }
         looked
     }
@@ -143,7 +143,7 @@ impl ClusterBus {
         for presence in audience {
             let except = origin.filter(|_| presence.user == message.sender);
             let told = {
-                let state = lock(&presence.state);
+                let state = presence.state.lock();
                 match state.log.delivered().filter(|_| state.wants(parcel.push())) {
                     // Whoever has no place yet pulls all of that.
                     None => continue,
@@ -164,7 +164,7 @@ impl ClusterBus {
                 continue;
             }
             let told = {
-                let state = lock(&presence.state);
+                let state = presence.state.lock();
                 let at = state.log.delivered();
                 at.map(|at| state.tell(&parcel, at, Audience { except: None, events: true, crowd: crowd.as_ref() }))
             };

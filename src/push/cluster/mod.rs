@@ -23,7 +23,7 @@ use async_trait::async_trait;
 
 use super::Limits;
 use super::bus::{Attach, Attached, Bus};
-use super::connection::{Connection, Parcel, lock};
+use super::connection::{Connection, Parcel};
 use super::presence::{Audience, Presence, State};
 use super::roster::Roster;
 use super::sweep::Swept;
@@ -155,7 +155,7 @@ impl ClusterBus {
     fn deliver(&self, user: &UserId, id: PushId, delivery: Delivery) {
         let Some(presence) = self.roster.find(user) else { return };
         let lacks = {
-            let mut state = lock(&presence.state);
+            let mut state = presence.state.lock();
             let ready = state.log.offer(id, delivery);
             self.hand_over(&presence, &mut state, ready);
             state.log.lacks() && state.log.delivered().is_some()
@@ -191,7 +191,7 @@ impl ClusterBus {
     fn break_chain(&self, presence: &Presence<Place>, kept: Option<&Connection>) {
         self.metrics().between.broken.inc();
         let connections = {
-            let mut state = lock(&presence.state);
+            let mut state = presence.state.lock();
             state.log.lose();
             state.connections.clone()
         };

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::place::Delivery;
 use super::{ClusterBus, Place};
 use crate::model::{Platform, Push, PushId};
-use crate::push::connection::{Parcel, lock};
+use crate::push::connection::Parcel;
 use crate::push::log::Entry;
 use crate::push::presence::Presence;
 use crate::push::recall;
@@ -39,21 +39,21 @@ impl Refreshes {
 
     /// Has a user looked after.
     pub(super) fn now(&self, presence: &Arc<Presence<Place>>) {
-        if !std::mem::replace(&mut lock(&presence.state).log.queued, true) {
+        if !std::mem::replace(&mut presence.state.lock().log.queued, true) {
             put(&self.due, presence);
         }
     }
 
     /// Has a user looked after in a moment, if something is missing then.
     pub(super) fn soon(&self, presence: &Arc<Presence<Place>>) {
-        if std::mem::replace(&mut lock(&presence.state).log.queued, true) {
+        if std::mem::replace(&mut presence.state.lock().log.queued, true) {
             return;
         }
         let (due, presence) = (self.due.clone(), Arc::clone(presence));
         tokio::spawn(async move {
             tokio::time::sleep(GAP_AFTER).await;
             let lacks = {
-                let mut state = lock(&presence.state);
+                let mut state = presence.state.lock();
                 state.log.queued = state.log.lacks();
                 state.log.queued
             };
@@ -65,7 +65,7 @@ impl Refreshes {
 
     /// Has a user looked after, when there is room.
     pub(super) async fn in_turn(&self, presence: &Arc<Presence<Place>>) {
-        if !std::mem::replace(&mut lock(&presence.state).log.queued, true) {
+        if !std::mem::replace(&mut presence.state.lock().log.queued, true) {
             // Nobody looks after anybody any more: the node is going down.
             let _ = self.due.send(Arc::clone(presence)).await;
         }
@@ -74,7 +74,7 @@ impl Refreshes {
 
 fn put(due: &mpsc::Sender<Arc<Presence<Place>>>, presence: &Arc<Presence<Place>>) {
     if due.try_send(Arc::clone(presence)).is_err() {
-        let mut state = lock(&presence.state);
+        let mut state = presence.state.lock();
         state.log.queued = false;
         state.log.fall_behind();
     }
@@ -83,10 +83,10 @@ fn put(due: &mpsc::Sender<Arc<Presence<Place>>>, presence: &Arc<Presence<Place>>
 impl ClusterBus {
     /// Looks after a user: writes how many connections it has here, and reads what did not come.
     pub(super) async fn refresh(&self, presence: &Arc<Presence<Place>>) {
-        let turn = lock(&presence.state).log.turn();
+        let turn = presence.state.lock().log.turn();
         let _turn = turn.lock().await;
         let retired = {
-            let mut state = lock(&presence.state);
+            let mut state = presence.state.lock();
             state.log.attend();
             state.retired
         };
@@ -96,13 +96,13 @@ impl ClusterBus {
         if let Err(error) = self.renew_route(presence).await {
             let user = &presence.user;
             tracing::debug!(user.id = %user, %error, "the log of user {user} was not reached: {error}");
-            lock(&presence.state).log.fall_behind();
+            presence.state.lock().log.fall_behind();
         }
     }
 
     async fn renew_route(&self, presence: &Arc<Presence<Place>>) -> Result<(), StoreError> {
         let (count, known) = {
-            let state = lock(&presence.state);
+            let state = presence.state.lock();
             (state.connections.len(), state.log.delivered())
         };
         // Connections without a place are being closed, or their attach has yet to ask: the route is theirs to write.
@@ -112,7 +112,7 @@ impl ClusterBus {
         let end = self.logs.renew(&presence.user, (self.nodes.own(), count)).await?;
         if count == 0 {
             if self.roster.forget(presence) {
-                let groups = std::mem::take(&mut lock(&presence.state).log.groups);
+                let groups = std::mem::take(&mut presence.state.lock().log.groups);
                 self.seats.leave(presence, &groups, &BTreeSet::new());
             }
             return Ok(());
@@ -126,14 +126,14 @@ impl ClusterBus {
             self.metrics().between.repairs.with_label_values(&["route"]).inc();
         }
         self.catch_up(presence, end.id).await?;
-        let is_look_due = lock(&presence.state).log.is_look_due(self.roster.clock.steady_ms());
+        let is_look_due = presence.state.lock().log.is_look_due(self.roster.clock.steady_ms());
         if is_look_due { self.look_at_groups(presence).await } else { Ok(()) }
     }
 
     /// Reads the log on to `end` and delivers it, before anything that waits. `end` is of the log that the place is in.
     async fn catch_up(&self, presence: &Presence<Place>, end: PushId) -> Result<(), StoreError> {
         let from = {
-            let mut state = lock(&presence.state);
+            let mut state = presence.state.lock();
             state.log.hold();
             state.log.delivered()
         };
@@ -142,7 +142,7 @@ impl ClusterBus {
             _ => Ok(true),
         };
         {
-            let mut state = lock(&presence.state);
+            let mut state = presence.state.lock();
             if matches!(read, Ok(true)) {
                 state.log.confirm(end.epoch);
             }
@@ -167,7 +167,7 @@ impl ClusterBus {
             let recalled = recall(&*self.messages, wanted, Platform::Web).await?;
             let mut parcels: HashMap<u64, Arc<Parcel>> =
                 recalled.into_iter().map(|(id, parcel)| (id.position, parcel)).collect();
-            let mut state = lock(&presence.state);
+            let mut state = presence.state.lock();
             for Recorded { id, except, entry } in chunk {
                 let delivery = match (entry, parcels.remove(&id.position)) {
                     (LogEntry::Event(Event::Seat { moved, .. }), _) => Delivery::Seat { moved },

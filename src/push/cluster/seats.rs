@@ -2,13 +2,14 @@
 //! delivered. It does no I/O.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use super::Place;
 use crate::model::{GroupId, Message, Platform, UserId, Windows};
-use crate::push::connection::{FRAME_BYTES, lock};
+use crate::push::connection::FRAME_BYTES;
 use crate::push::presence::Presence;
 use crate::telemetry::Trace;
 
@@ -130,7 +131,7 @@ impl Track {
 impl Seats {
     /// Calls `with` with the hall of a group, if it is there.
     fn hall<T>(&self, group: GroupId, with: impl FnOnce(&mut Hall) -> T) -> Option<T> {
-        lock(&self.halls).get_mut(&group).map(with)
+        self.halls.lock().get_mut(&group).map(with)
     }
 
     /// Says how far a group's conversation has come that is being opened: what is higher will be told.
@@ -143,7 +144,7 @@ impl Seats {
 
     /// Gives a user a seat, or lets it keep the one that it has.
     pub(super) fn take(&self, group: GroupId, presence: &Arc<Presence<Place>>, (windows, version): (Windows, u64)) -> Taken {
-        let mut halls = lock(&self.halls);
+        let mut halls = self.halls.lock();
         let hall = halls.entry(group).or_default();
         let known = hall.seats.get(&presence.user).filter(|seat| Arc::ptr_eq(&seat.presence, presence));
         let is_new = known.is_none();
@@ -160,7 +161,7 @@ impl Seats {
 
     /// Takes a user's seats away but those in `kept`; a group without any is forgotten.
     pub(super) fn leave(&self, presence: &Arc<Presence<Place>>, groups: &BTreeSet<GroupId>, kept: &BTreeSet<GroupId>) {
-        let mut halls = lock(&self.halls);
+        let mut halls = self.halls.lock();
         for group in groups.difference(kept) {
             let Some(hall) = halls.get_mut(group) else { continue };
             if hall.seats.get(&presence.user).is_some_and(|seat| Arc::ptr_eq(&seat.presence, presence)) {
@@ -274,7 +275,7 @@ impl Seats {
     /// All groups, each with whether it is to be compared before its time.
     pub(super) fn groups(&self) -> Vec<(GroupId, bool)> {
         let is_early = |track: &Track| !track.is_compared || track.ahead.len() > AHEAD_MAX;
-        lock(&self.halls).iter().map(|(group, hall)| (*group, is_early(&hall.track))).collect()
+        self.halls.lock().iter().map(|(group, hall)| (*group, is_early(&hall.track))).collect()
     }
 }
 

@@ -1,9 +1,10 @@
 //! The tasks of the bus: the reader and the keeper of this node's stream, those who send and write down, and the rounds.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -12,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 use super::events::{Job, work};
 use super::outbox::Letters;
 use super::{ClusterBus, Place};
-use crate::push::connection::lock;
 use crate::push::presence::Presence;
 use crate::store::StoreError;
 use crate::store::cluster::{Kept, Reader, Stream, is_before};
@@ -110,7 +110,7 @@ impl ClusterBus {
     /// Has everybody looked after: letters were lost.
     fn distrust_all(&self) {
         for presence in self.roster.everybody() {
-            lock(&presence.state).log.fall_behind();
+            presence.state.lock().log.fall_behind();
             self.refreshes.now(&presence);
         }
     }
@@ -130,7 +130,7 @@ async fn read_on(bus: Arc<ClusterBus>, mut reader: Reader, mut begins: watch::Re
                 tokio::time::sleep(AGAIN_AFTER).await;
             }
         }
-        reader.last().clone_into(&mut lock(&read));
+        reader.last().clone_into(&mut read.lock());
     }
 }
 
@@ -140,7 +140,7 @@ async fn keep_on(bus: Arc<ClusterBus>, begun: watch::Sender<Stream>, read: Arc<M
         let known = begun.borrow().clone();
         let pause = match bus.nodes.keep(Some(&known)).await {
             Ok(Kept::There(first)) => {
-                if is_before(&lock(&read), &first) {
+                if is_before(&read.lock(), &first) {
                     tracing::warn!("this node fell so far behind that letters to it were dropped");
                     bus.distrust_all();
                 }
@@ -189,7 +189,7 @@ async fn go_round(bus: Arc<ClusterBus>) {
         rounds.tick().await;
         for presence in bus.roster.everybody() {
             let is_due = {
-                let state = lock(&presence.state);
+                let state = presence.state.lock();
                 let in_turn = state.log.number % ROUNDS == round % ROUNDS;
                 in_turn || state.log.lacks() || state.connections.is_empty()
             };

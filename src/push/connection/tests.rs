@@ -19,7 +19,7 @@ impl fmt::Debug for Socket {
 impl Line for Socket {
     fn write(&self, frames: &VecDeque<Frame>) -> Wrote {
         if self.takes != Wrote::Nothing {
-            lock(&self.written).extend(frames.iter().map(|frame| frame.id.position));
+            self.written.lock().extend(frames.iter().map(|frame| frame.id.position));
         }
         (self.meanwhile)();
         self.takes
@@ -70,7 +70,7 @@ async fn rang(connection: &Connection) -> bool {
 }
 
 fn written(socket: &Socket) -> Vec<u64> {
-    lock(&socket.written).clone()
+    socket.written.lock().clone()
 }
 
 #[tokio::test]

@@ -5,13 +5,14 @@
 //! that is sent elsewhere is made once more here, on connections to single servers, to which a redirection is an answer like another.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use fred::clients::Client;
 use fred::error::Error;
 use fred::interfaces::{ClientLike, FunctionInterface};
 use fred::types::config::Server;
 use fred::types::{ClusterHash, CustomCommand, Value};
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use super::redis::{Said, connect_to, said};
@@ -60,13 +61,13 @@ impl Redirects {
         }
         if !client.is_connected() {
             // The next call begins anew.
-            lock(&self.clients).remove(server);
+            self.clients.lock().remove(server);
         }
         Ok(answer)
     }
 
     async fn client(&self, server: &Server) -> Result<Client, StoreError> {
-        let cell = Arc::clone(lock(&self.clients).entry(server.clone()).or_default());
+        let cell = Arc::clone(self.clients.lock().entry(server.clone()).or_default());
         cell.get_or_try_init(|| connect_to(&self.config, server.clone())).await.cloned()
     }
 }
@@ -82,10 +83,6 @@ async fn make(client: &Client, call: &Call<'_>, asking: bool) -> Result<Vec<Stri
     both.custom::<(), Value>(ask, Vec::new()).await?;
     both.fcall::<(), _, _, _>(*function, keys.to_vec(), arguments.to_vec()).await?;
     both.last().await
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whom an `ASK` says to ask. A host that is not named is that of the server which says so.

@@ -1,11 +1,12 @@
 //! Runs the rules on seqs (`seqs/`) against Redis and the database: grants, settling, and how far a conversation goes.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::authority::Authority;
@@ -148,7 +149,7 @@ impl Sequencer {
 
     /// Has settled in the background what is abandoned in the conversation, if anything is.
     pub(super) fn settle_soon(self: &Arc<Self>, conversation: &str) {
-        let mut settling = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut settling = self.settling.lock();
         if !settling.insert(conversation.to_owned()) {
             return;
         }
@@ -159,7 +160,7 @@ impl Sequencer {
             if let Some(Err(error)) = settled {
                 tracing::debug!(%error, conversation, "settling {conversation} goes on when somebody reads it");
             }
-            this.settling.lock().unwrap_or_else(PoisonError::into_inner).remove(&conversation);
+            this.settling.lock().remove(&conversation);
         });
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::store::StoreError;
@@ -27,7 +28,7 @@ impl<K: Eq + Hash + Clone> Turns<K> {
     /// Waits for the turn of one that comes now; the turn lasts until the answer is dropped.
     pub(super) async fn take(self: &Arc<Self>, key: K) -> Result<Turn<K>, StoreError> {
         let queue = {
-            let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut queues = self.queues.lock();
             Arc::clone(queues.entry(key.clone()).or_default())
         };
         // Held from here on: also one that gives up waiting leaves no queue behind.
@@ -50,7 +51,7 @@ impl<K: Eq + Hash> Drop for Turn<K> {
     fn drop(&mut self) {
         // The guard holds the queue too.
         self.guard = None;
-        let mut queues = self.turns.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queues = self.turns.queues.lock();
         // The map's and this one's: nobody else is in it, and nobody can come in while the map is locked.
         if Arc::strong_count(&self.queue) <= 2 {
             queues.remove(&self.key);
@@ -73,18 +74,18 @@ mod tests {
             let (turns, heard) = (Arc::clone(&turns), Arc::clone(&heard));
             waiting.push(tokio::spawn(async move {
                 let _turn = turns.take(1).await.expect("a turn");
-                heard.lock().expect("the numbers").push(number);
+                heard.lock().push(number);
             }));
             // On one thread: it runs until it waits.
             tokio::task::yield_now().await;
         }
-        assert!(heard.lock().expect("the numbers").is_empty());
+        assert!(heard.lock().is_empty());
         drop((first, other));
         for task in waiting {
             task.await.expect("no panic");
         }
-        assert_eq!(*heard.lock().expect("the numbers"), (0..8).collect::<Vec<_>>());
-        assert!(turns.queues.lock().expect("the queues").is_empty());
+        assert_eq!(*heard.lock(), (0..8).collect::<Vec<_>>());
+        assert!(turns.queues.lock().is_empty());
     }
 
     #[tokio::test]
@@ -97,6 +98,6 @@ mod tests {
             assert!(futures_util::poll!(waits.as_mut()).is_pending());
         }
         drop(first);
-        assert!(turns.queues.lock().expect("the queues").is_empty());
+        assert!(turns.queues.lock().is_empty());
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 /// Entries of one generation; two are kept.
 const GENERATION: usize = 50_000;
@@ -20,18 +21,14 @@ impl<K, V> Default for Remembered<K, V> {
 }
 
 impl<K: Hash + Eq + Clone, V: Clone + Default> Remembered<K, V> {
-    fn lock(&self) -> MutexGuard<'_, (HashMap<K, V>, HashMap<K, V>)> {
-        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Lets `change` look at and change what is remembered of `key`.
     pub(super) fn with<T>(&self, key: &K, change: impl FnOnce(&mut V) -> T) -> T {
-        change(touch(&mut self.lock(), key))
+        change(touch(&mut self.generations.lock(), key))
     }
 
     /// Whether anything is remembered of `key`. To ask is no reason to remember it.
     pub(super) fn has(&self, key: &K) -> bool {
-        let mut generations = self.lock();
+        let mut generations = self.generations.lock();
         let known = generations.0.contains_key(key) || generations.1.contains_key(key);
         if known {
             touch(&mut generations, key);
@@ -41,7 +38,7 @@ impl<K: Hash + Eq + Clone, V: Clone + Default> Remembered<K, V> {
 
     /// The keys of all that `change` says yes to.
     pub(super) fn with_all(&self, change: impl Fn(&mut V) -> bool) -> Vec<K> {
-        let mut generations = self.lock();
+        let mut generations = self.generations.lock();
         let (young, old) = &mut *generations;
         let all = young.iter_mut().chain(old.iter_mut());
         all.filter_map(|(key, value)| change(value).then(|| key.clone())).collect()
@@ -69,7 +66,7 @@ mod tests {
         assert!(remembered.has(&0) && !remembered.has(&1) && !remembered.has(&1));
         assert_eq!(remembered.with(&1, |value| *value), 0);
         assert!(remembered.has(&1));
-        let (young, old) = &*remembered.lock();
+        let (young, old) = &*remembered.generations.lock();
         assert!(young.len() + old.len() <= GENERATION * 2);
     }
 }

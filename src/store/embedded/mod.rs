@@ -21,10 +21,11 @@ mod writer;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -85,12 +86,12 @@ impl Core {
     }
 
     fn set_busy(&self, since: Option<Instant>) {
-        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = since;
+        *self.busy.lock() = since;
     }
 
     /// Whether the writer has been at one batch for so long that it may never end.
     fn is_stuck(&self, after: Duration) -> bool {
-        let busy = *self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy = *self.busy.lock();
         busy.is_some_and(|since| since.elapsed() > after)
     }
 

@@ -4,9 +4,10 @@
 //! Two generations bound the memory: what is used moves into the young one, and when that is full the old one is forgotten.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::model::{ConversationId, Message};
+use parking_lot::Mutex;
 
 /// Messages that are kept of one conversation: what a screen or two of scrolling reads.
 const KEPT: usize = 256;
@@ -70,7 +71,7 @@ impl Recent {
 
     /// Adds a message that was stored. Those of one conversation come in the order of their seqs.
     pub(super) fn push(&self, message: &Arc<Message>) {
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut generations = self.generations.lock();
         let Generations { young, old, young_bytes } = &mut *generations;
         if !young.contains_key(&message.conversation) {
             let tail = old.remove(&message.conversation).unwrap_or_default();
@@ -96,7 +97,7 @@ impl Recent {
         last: u64,
         limit: usize,
     ) -> Option<Vec<Arc<Message>>> {
-        let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let generations = self.generations.lock();
         let tail = generations.young.get(conversation).or_else(|| generations.old.get(conversation))?;
         tail.range(first, last, limit)
     }
@@ -153,7 +154,7 @@ mod tests {
             recent.push(&message(group, 1));
             recent.push(&message(1, group - 1));
         }
-        let generations = recent.generations.lock().expect("whole");
+        let generations = recent.generations.lock();
         let bytes: usize = generations.young.values().chain(generations.old.values()).map(|tail| tail.bytes).sum();
         assert!(bytes <= 101 * 356 + KEPT * 356, "{bytes}");
         drop(generations);

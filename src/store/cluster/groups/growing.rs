@@ -4,9 +4,10 @@
 //! members of. Only then a second change ends the first way. If the node that does so dies, one that sends to the group goes on.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -67,7 +68,7 @@ impl Growing {
     }
 
     fn put(&self, group: GroupId, patience: Duration) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         let is_known = [Duration::ZERO, patience].iter().any(|patience| known.contains(&(group, *patience)));
         if !is_known && self.groups.try_send((group, patience)).is_ok() {
             known.insert((group, patience));
@@ -81,7 +82,7 @@ pub(super) async fn run(changes: Arc<Changes>, mut grown: Grown, stop: Cancellat
         let (changes, known, stop) = (Arc::clone(&changes), Arc::clone(&grown.known), stop.clone());
         tokio::spawn(async move {
             stop.run_until_cancelled(bring(&changes, group, patience)).await;
-            known.lock().unwrap_or_else(PoisonError::into_inner).remove(&(group, patience));
+            known.lock().remove(&(group, patience));
         });
     }
 }
