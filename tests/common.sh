@@ -5,10 +5,10 @@
 by_apt() {
   command -v apt-get >/dev/null || die "please install, by this system's own means: $*"
   say "installs $*"
-  local -a root=()
-  if [ "$(id -u)" != 0 ]; then root=(sudo); fi
-  ${root[@]+"${root[@]}"} apt-get update -q >&2
-  ${root[@]+"${root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2
+  local -a as_root=()
+  if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
+  ${as_root[@]+"${as_root[@]}"} apt-get update -q >&2
+  ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2
 }
 
 # Names in NEXO_BINARY, unless it names one already, the newest binary in `target`; if there is none, a debug build.
@@ -27,4 +27,32 @@ find_binary() {
     NEXO_BINARY=$(realpath "$newest")
   fi
   export NEXO_BINARY
+}
+
+# Starts NEXO_BINARY on a free port, without rate limits, with all that it writes in the empty folder $1. Names its address in
+# NEXO_URL, and its process in `server`.
+start_server() {
+  local left first=''
+  # It is read before the server has come so far as to make it.
+  : >"$1/out"
+  NEXO__LIMITS__ENABLED=false "$NEXO_BINARY" serve --listen 127.0.0.1:0 --data "$1/data" >"$1/out" 2>"$1/log" &
+  server=$!
+  for ((left = 200; left > 0; left--)); do
+    read -r first <"$1/out" || true
+    if [ -n "$first" ]; then
+      export NEXO_URL=${first##* }
+      return
+    fi
+    kill -0 "$server" 2>/dev/null || break
+    sleep 0.1
+  done
+  cat "$1/log" >&2
+  die "the server did not start"
+}
+
+# Ends what `start_server` has started.
+stop_server() {
+  [ -n "${server:-}" ] || return 0
+  kill "$server" 2>/dev/null || true
+  wait "$server" || true
 }
