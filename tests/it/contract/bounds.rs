@@ -10,7 +10,7 @@ use nexo::push::{Entry, Limits, Missed};
 use super::contract;
 use super::house::{House, LIMITS, Reader, seq_of};
 use super::store::Store;
-use crate::support::{eventually, unique};
+use crate::support::{a_few_at_once, eventually, unique};
 
 contract! {
     async fn a_connection_that_does_not_read_is_closed_and_holds_up_nobody(store: Store) {
@@ -72,7 +72,9 @@ contract! {
     async fn a_page_has_at_most_100_messages(store: Store) {
         let house = House::on(&store);
         let [ann, bob] = [house.person("ann").await, house.person("bob").await];
-        futures_util::future::join_all((0..150).map(|_| house.send_to(&ann, &bob.user, "many"))).await;
+        for sent in a_few_at_once((0..150).map(|_| house.send_to(&ann, &bob.user, "many"))).await {
+            sent.expect("sent");
+        }
         let conversation_id = ConversationId::single(&ann.user, &bob.user).to_string();
         for (limit, length) in [(None, 100), (Some(i64::MAX), 100), (Some(7), 7)] {
             let pull = Pull { conversation_id: conversation_id.clone(), begin_seq: None, end_seq: None, limit };

@@ -9,7 +9,7 @@ use nexo::store::{OnCommit, Subscription};
 use super::contract;
 use super::house::House;
 use super::store::{Store, draft, group_id, nobody, user_id};
-use crate::support::eventually;
+use crate::support::{a_few_at_once, eventually};
 
 /// Two users and their conversation, with so many messages of the first.
 async fn talked(store: &Store, messages: u64) -> (UserId, UserId, ConversationId) {
@@ -147,7 +147,7 @@ contract! {
             }
             (pair, messages)
         };
-        let mut begun = join_all((0..300).map(|number| begin(number % 4))).await;
+        let mut begun = a_few_at_once((0..300).map(|number| begin(number % 4))).await;
         begun.retain(|(_, messages)| *messages > 0);
         begun.sort();
         let list = store.conversations.list(&bob).await.expect("read").into_iter();

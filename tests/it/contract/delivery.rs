@@ -9,6 +9,7 @@ use nexo::push::{Attach, Entry, Limits, Missed};
 use super::contract;
 use super::house::{House, LIMITS, Reader, seq_of};
 use super::store::Store;
+use crate::support::{a_few_at_once, eventually};
 
 /// What a client that knows its place knows: the last push_id, and the seqs in the order in which they came.
 #[derive(Default)]
@@ -135,7 +136,9 @@ contract! {
             readers.push(Reader(house.attach(caller, None).await.expect("a place").connection));
         }
         let own = Reader(house.attach(&ann, None).await.expect("a place").connection);
-        futures_util::future::join_all((0..100).map(|_| house.send_in(&ann, group, "to all"))).await;
+        for sent in a_few_at_once((0..100).map(|_| house.send_in(&ann, group, "to all"))).await {
+            sent.expect("sent");
+        }
         for reader in &readers {
             let mut seqs = Vec::new();
             while seqs.len() < 100 {
@@ -248,7 +251,7 @@ contract! {
 
 /// What `bob` missed since `position`, once all `missed` messages are in his log.
 async fn caught_up(house: &House, bob: &Caller, position: PushId, missed: u64) -> Missed {
-    crate::support::eventually("all messages in the log", async || {
+    eventually("all messages in the log", async || {
         let attached = house.attach(bob, Some(position)).await.expect("a place");
         house.bus.detach(&attached.connection);
         let all = attached.position.position >= position.position + missed;

@@ -61,6 +61,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 /// How long a test waits for anything before it fails.
@@ -84,6 +85,12 @@ pub(crate) async fn eventually<T>(what: impl Debug, mut look: impl AsyncFnMut() 
         assert!(tokio::time::Instant::now() < end, "never seen: {what:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// What each of `work` gives, in that order. A few go on at a time: all at once would be a test of how much a database takes that has
+/// just started.
+pub(crate) async fn a_few_at_once<F: Future>(work: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    stream::iter(work).buffered(16).collect().await
 }
 
 /// A name that nothing else has, also not in another test process on the same database.

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use nexo::model::{Caller, CloseReason, ConversationId, Platform, Push, PushId};
 use nexo::push::{Attach, Entry, Frame, Limits, Missed};
 
 use super::across_nodes;
 use super::deployment::{Deployment, Node, on};
 use crate::contract::house::{LIMITS, Reader, seq_of};
-use crate::support::{eventually, within};
+use crate::support::{a_few_at_once, eventually, within};
 
 /// Reads frames until there are `count`.
 async fn frames(reader: &Reader, count: usize) -> Vec<Frame> {
@@ -38,7 +37,9 @@ across_nodes! {
             readers.push(reader(&nodes[node], caller).await);
         }
         let own = reader(&nodes[1], &ann).await;
-        join_all((0..150).map(|n| nodes[n % 3].send_in(&ann, group, "to all"))).await;
+        for sent in a_few_at_once((0..150).map(|n| nodes[n % 3].send_in(&ann, group, "to all"))).await {
+            sent.expect("sent");
+        }
         for reader in &readers {
             let got = frames(reader, 150).await;
             assert!(seqs(&got).into_iter().eq(1..=150), "{:?}", seqs(&got));

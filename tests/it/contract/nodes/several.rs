@@ -1,12 +1,11 @@
 //! Redis of several servers: a Cluster, one of whose slots moves, and a master whose place a replica takes.
 
-use futures_util::future::join_all;
 use nexo::model::ConversationId;
 
 use super::across_nodes;
 use super::client::Client;
 use super::deployment::Deployment;
-use crate::support::{RedisCluster, RedisServer};
+use crate::support::{RedisCluster, RedisServer, a_few_at_once};
 
 across_nodes! {
     async fn a_redis_cluster_does_as_well_and_whoever_is_on_a_slot_that_moves_recovers(deployment: Deployment) {
@@ -45,7 +44,7 @@ across_nodes! {
             node.send_to(&ann, &bob.user, "hello").await.expect("sent");
             ConversationId::single(&ann.user, &bob.user)
         };
-        let mut begun = join_all((0..300).map(|_| begin())).await;
+        let mut begun = a_few_at_once((0..300).map(|_| begin())).await;
         begun.sort();
         let (slot, from) = cluster.place(&format!("nexo:seq:{{{}}}", begun[7])).await;
         cluster.begin_move(&slot, from, (from + 1) % 3).await;
