@@ -69,6 +69,7 @@ async fn strike(strike: Strike, deployment: &Deployment, alive: &Alive, user: &C
         }
         Strike::Silence => {
             redis.pause();
+            // Calls are late, and none fails yet (`store.redis_timeout_ms`).
             tokio::time::sleep(Duration::from_millis(400)).await;
             redis.resume();
         }

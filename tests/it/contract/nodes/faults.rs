@@ -73,6 +73,7 @@ across_nodes! {
             node.pull(&bob, &pair.to_string(), 1).await
         };
         let sending = async {
+            // Later, so that whoever connects has its place by then, and its pull waits for this.
             tokio::time::sleep(Duration::from_millis(100)).await;
             node.send_to(&ann, &bob.user, "told before").await.expect("sent")
         };
@@ -133,6 +134,7 @@ across_nodes! {
             }
         };
         let silence = async {
+            // Longer than a call of Redis may take (`store.redis_timeout_ms`), so that some fail.
             tokio::time::sleep(Duration::from_millis(1_500)).await;
             deployment.redis.resume();
         };
