@@ -39,6 +39,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a group may be told both ways, as a small and as a large one, while it grows.
 const GROWN_WITHIN: Duration = Duration::from_secs(120);
 
+/// For how long it is watched what Redis does while nobody sends: the leases of everybody online are renewed in 20 s.
+const IDLE: Duration = Duration::from_secs(20);
+
 /// Within which time of a message its double has come too.
 const DOUBLE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -111,6 +114,7 @@ pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> 
         acked: Bits::default(),
     };
     let doubles = crowd.until_once(&mut voice).await?;
+    let idle = redis_while_idle(&bench.server.processes).await?;
     let served = crowd.fan_out(&bench.server.processes, counts, &mut voice).await?;
     let frame = crowd.count.sample.get().cloned().context("nothing was heard")?;
     let mut compared = crowd.end(voice.acked).await?;
@@ -123,12 +127,26 @@ pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> 
 
     let mut report = Report::default();
     add_to(&mut report, [&served, &floor], members * counts[1]);
-    if let Some(redis) = served.cpu.redis {
-        let each = redis.as_secs_f64() * 1e3 / counts[1] as f64;
-        report.add_reach("Redis CPU for a message", each, "ms", Reach::AtMost(2.0));
+    if let (Some(all), Some(idle)) = (served.cpu.redis, idle) {
+        let each = |cores: f64| cores * 1e3 / counts[1] as f64;
+        report.add("Redis CPU while nothing is sent", idle * 1e3, "ms/s");
+        report.add("Redis CPU in a flood, for each message", each(all.as_secs_f64()), "ms");
+        let of_messages = all.as_secs_f64() - idle * served.flood.as_secs_f64();
+        report.add_reach("the same without what it takes idle", each(of_messages), "ms", Reach::AtMost(2.0));
     }
     compared.add_to(&mut report);
     Ok(report)
+}
+
+/// The share of a core that Redis takes with everybody online and nobody sending.
+async fn redis_while_idle(processes: &Processes) -> Result<Option<f64>> {
+    if processes.redis.is_empty() {
+        return Ok(None);
+    }
+    let before = processes.cpu()?;
+    tokio::time::sleep(IDLE).await;
+    let took = before.with(processes.cpu()?, |before, after| after - before);
+    Ok(took.redis.map(|took| took.as_secs_f64() / IDLE.as_secs_f64()))
 }
 
 /// Adds the figures of the server, of the floor, and how they compare.
