@@ -168,8 +168,7 @@ impl Cost {
         sleep_until(window.begin).await;
         let before = (processes.cpu()?, proc::cpu(me)?);
         sleep_until(window.end).await;
-        let after = (processes.cpu()?, proc::cpu(me)?);
-        Ok(Cost { of: before.0.with(after.0, |before, after| after - before), client: after.1 - before.1 })
+        Ok(Cost { of: processes.cpu_since(before.0)?, client: proc::cpu(me)? - before.1 })
     }
 
     /// Adds what each of so many operations cost.

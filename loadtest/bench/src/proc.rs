@@ -29,6 +29,11 @@ impl Processes {
         self.each(|pids| pids.iter().map(|pid| cpu(*pid)).sum())
     }
 
+    /// CPU time used since it was `before`.
+    pub(crate) fn cpu_since(&self, before: OfEach<Duration>) -> Result<OfEach<Duration>> {
+        Ok(before.with(self.cpu()?, |before, after| after - before))
+    }
+
     /// Memory now.
     pub(crate) fn memory(&self) -> Result<OfEach<Memory>> {
         self.each(|pids| pids.iter().map(|pid| memory(*pid)).sum())

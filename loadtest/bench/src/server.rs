@@ -120,7 +120,7 @@ impl Server {
 
     /// Whether it is the mode of many nodes, whose figures are others.
     pub(crate) fn is_cluster(&self) -> bool {
-        self.nodes.count() > 1 || !self.processes.redis.is_empty()
+        self.nodes.count() > 1
     }
 
     /// Memory of all nodes now, where their process ids are known.

@@ -128,7 +128,7 @@ pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> 
     let mut report = Report::default();
     add_to(&mut report, [&served, &floor], members * counts[1]);
     if let (Some(all), Some(idle)) = (served.cpu.redis, idle) {
-        let each = |cores: f64| cores * 1e3 / counts[1] as f64;
+        let each = |seconds: f64| seconds * 1e3 / counts[1] as f64;
         report.add("Redis CPU while nothing is sent", idle * 1e3, "ms/s");
         report.add("Redis CPU in a flood, for each message", each(all.as_secs_f64()), "ms");
         let of_messages = all.as_secs_f64() - idle * served.flood.as_secs_f64();
@@ -145,8 +145,7 @@ async fn redis_while_idle(processes: &Processes) -> Result<Option<f64>> {
     }
     let before = processes.cpu()?;
     tokio::time::sleep(IDLE).await;
-    let took = before.with(processes.cpu()?, |before, after| after - before);
-    Ok(took.redis.map(|took| took.as_secs_f64() / IDLE.as_secs_f64()))
+    Ok(processes.cpu_since(before)?.redis.map(|took| took.as_secs_f64() / IDLE.as_secs_f64()))
 }
 
 /// Adds the figures of the server, of the floor, and how they compare.
@@ -186,7 +185,7 @@ impl Crowd {
         took.sort_unstable();
         let before = by.cpu()?;
         let flood = self.hears(speaker, flood).await?;
-        Ok(Took { singles: took, flood, cpu: before.with(by.cpu()?, |before, after| after - before) })
+        Ok(Took { singles: took, flood, cpu: by.cpu_since(before)? })
     }
 
     /// Has the speaker say one thing after the other until one came to everybody once: a group that has just grown may be told both

@@ -72,7 +72,7 @@ pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> 
     let took = began.elapsed().as_secs_f64();
     let answers = trial.answers.load(Ordering::Relaxed) as f64;
     report.add("sends, repeats included", answers / took, "/s");
-    let cost = cpu.with(bench.server.processes.cpu()?, |before, after| after - before);
+    let cost = bench.server.processes.cpu_since(cpu)?;
     for (name, cpu) in cost.named() {
         report.add(format!("{name} CPU each, pushes included"), cpu.as_secs_f64() * 1e6 / answers.max(1.0), "us");
     }
