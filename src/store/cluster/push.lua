@@ -36,32 +36,32 @@ local function read(name)
   local values = redis.call('HMGET', name, 'layout', 'server', 'epoch', 'last', 'at', 'nodes')
   local log = { name = name, there = values[1] ~= false, here = this_server(), now = now_ms(), routes = {} }
   log.whole = values[1] == LAYOUT and values[2] == log.here
-  log.epoch, log.last, log.at = values[3], tonumber(values[4] or '0'), tonumber(values[5] or '0')
-  for node, till, connections in string.gmatch(values[6] or '', '(%w+)=(%d+)|(%d+);') do
+  log.epoch, log.last, log.at = values[3], values[4] or '0', values[5] or '0'
+  for text, node, till, connections in string.gmatch(values[6] or '', '((%w+)=(%d+)|(%d+);)') do
     till = tonumber(till)
     if till > log.now then
-      table.insert(log.routes, { node = node, till = till, connections = tonumber(connections) })
+      table.insert(log.routes, { text = text, node = node, till = till, connections = tonumber(connections) })
     end
   end
   return log
 end
 
--- A log that is not there or may lack entries begins again.
+-- A log that is not there or may lack entries begins again, without its routes.
 local function begin(log, epoch)
   if log.whole then return end
   redis.call('DEL', log.name)
-  log.epoch, log.last, log.at = epoch, 0, math.max(log.at, log.now)
+  log.epoch, log.last, log.at = epoch, '0', int(math.max(tonumber(log.at), log.now))
+  redis.call('HSET', log.name, 'layout', LAYOUT, 'server', log.here, 'epoch', epoch, 'last', log.last, 'at', log.at)
 end
 
--- Writes all but the entries. The key lives for ttl after the last lease.
+-- Writes the routes. The key lives for ttl after the last lease.
 local function save(log, ttl)
-  local nodes, till = {}, log.now
+  local nodes, till = '', log.now
   for _, route in ipairs(log.routes) do
-    table.insert(nodes, route.node .. '=' .. int(route.till) .. '|' .. int(route.connections) .. ';')
+    nodes = nodes .. route.text
     till = math.max(till, route.till)
   end
-  redis.call('HSET', log.name, 'layout', LAYOUT, 'server', log.here, 'epoch', log.epoch, 'last', int(log.last),
-    'at', int(log.at), 'nodes', table.concat(nodes))
+  redis.call('HSET', log.name, 'nodes', nodes)
   redis.call('PEXPIRE', log.name, int(till - log.now + ttl))
 end
 
@@ -77,14 +77,15 @@ local function route(log, node, connections, lease)
     end
   end
   if connections > 0 then
-    table.insert(routes, { node = node, till = log.now + lease, connections = connections })
+    local till = log.now + lease
+    table.insert(routes, { text = node .. '=' .. int(till) .. '|' .. int(connections) .. ';', till = till })
   end
   log.routes = routes
   return was, others
 end
 
 local function place(log, was)
-  return { 'at', log.epoch, int(log.last), int(log.at), int(log.now), was }
+  return { 'at', log.epoch, log.last, log.at, int(log.now), was }
 end
 
 -- join node connections lease ttl epoch limit: a node has so many connections of the user now. `full` if there would be more
@@ -119,10 +120,10 @@ local function append(keys, args)
     begin(log, args[2])
     save(log, tonumber(args[4]))
   end
-  log.last, log.at = log.last + 1, math.max(log.at, log.now)
-  redis.call('HSET', log.name, 'e:' .. int(log.last), int(log.at) .. '|' .. args[1], 'last', int(log.last), 'at', int(log.at))
-  redis.call('HDEL', log.name, 'e:' .. int(log.last - tonumber(args[3])))
-  local answer = { 'logged', log.epoch, int(log.last), int(log.at) }
+  local last, at = log.last + 1, int(math.max(tonumber(log.at), log.now))
+  redis.call('HSET', log.name, 'e:' .. int(last), at .. '|' .. args[1], 'last', int(last), 'at', at)
+  redis.call('HDEL', log.name, 'e:' .. int(last - tonumber(args[3])))
+  local answer = { 'logged', log.epoch, int(last), at }
   for _, known in ipairs(log.routes) do
     table.insert(answer, known.node)
   end
@@ -133,7 +134,7 @@ end
 local function entries(keys, args)
   local log = read(keys[1])
   local first, last = tonumber(args[2]), tonumber(args[3])
-  if not log.whole or log.epoch ~= args[1] or last > log.last then return { 'gone' } end
+  if not log.whole or log.epoch ~= args[1] or last > tonumber(log.last) then return { 'gone' } end
   local answer = { 'entries' }
   for from = first, last, 500 do
     local fields = {}
