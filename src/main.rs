@@ -29,6 +29,10 @@ Usage:
 Settings also come from the environment, as NEXO__SECTION__FIELD; docs/configuration.md lists them.
 ";
 
+/// Tasks that a worker runs before it looks at its sockets, tokio's 61 otherwise: a task that writes to a share of a crowd takes some
+/// 0.16 ms, and whoever else sends would wait for 61 of them; see docs/performance.md.
+const TASKS_BETWEEN_LOOKS: u32 = 7;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Command {
     Serve,
@@ -123,7 +127,7 @@ where
     F: Future<Output = Result<(), Failure>>,
 {
     telemetry::init_logs(config.log.format, &config.log.filter).map_err(Failure)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().event_interval(TASKS_BETWEEN_LOOKS).enable_all().build();
     runtime.map_err(|error| Failure(error.to_string()))?.block_on(run(config))
 }
 
