@@ -4,13 +4,14 @@
 mod scene;
 mod sockets;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use dhat::{HeapStats, Profiler};
 use nexo::model::{Caller, ConversationId, Message, Platform, Stored};
 use nexo::push::{Connection, Taken};
 use nexo::telemetry::{Trace, Traces, stage};
 use nexo::wire;
+use parking_lot::Mutex;
 use scene::{Scene, message};
 
 #[global_allocator]
@@ -21,7 +22,7 @@ const MEMBERS: u64 = 200;
 /// Runs what is counted, alone.
 fn counted(test: impl AsyncFnOnce()) {
     static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = TURN.lock();
     let _profiler = Profiler::builder().testing().build();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(test());

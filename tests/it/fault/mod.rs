@@ -14,8 +14,9 @@ mod stop;
 mod storms;
 
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 /// Runs a test that starts its own servers.
 fn run(test: impl Future<Output = ()>) {
@@ -37,6 +38,6 @@ fn run_alone(test: impl Future<Output = ()>) {
     if std::env::var_os("NEXO_TEST_FAULTS").is_none() {
         return;
     }
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = TURN.lock();
     run_for(Duration::from_secs(600), test);
 }

@@ -39,8 +39,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a group may be told both ways, as a small and as a large one, while it grows.
 const GROWN_WITHIN: Duration = Duration::from_secs(120);
 
-/// For how long it is watched what Redis does while nobody sends: the leases of everybody online are renewed in 20 s.
-const IDLE: Duration = Duration::from_secs(20);
+/// For how long it is watched what Redis does while nobody sends: the leases of everybody online are renewed in 20 s, and whoever came
+/// within a few seconds has its token looked at within as many, every 30 s. A flood should last as long as that, too.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// Within which time of a message its double has come too.
 const DOUBLE_WITHIN: Duration = Duration::from_secs(1);

@@ -109,7 +109,7 @@ impl State {
         if self.shared.window.has(due.unwrap_or(now)) {
             self.shared.pushed.fetch_add(1, Ordering::Relaxed);
             if let Some(due) = due {
-                self.shared.pushes().saturating_record(micros(now.duration_since(due)));
+                self.shared.pushes.lock().saturating_record(micros(now.duration_since(due)));
             }
         }
         self.shared.heard.fetch_add(1, Ordering::Relaxed);

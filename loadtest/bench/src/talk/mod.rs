@@ -8,12 +8,13 @@ mod rooms;
 mod said;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use hdrhistogram::Histogram;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -172,13 +173,7 @@ impl Talk {
         drop(progress);
         let shared = Arc::into_inner(shared).context("all tasks have ended")?;
         let (tally, pushes) = (shared.tally.into_inner(), shared.pushes.into_inner());
-        let pushed = shared.pushed.into_inner();
-        Ok(Talked {
-            tally: tally.unwrap_or_else(PoisonError::into_inner),
-            pushes: pushes.unwrap_or_else(PoisonError::into_inner),
-            pushed,
-            compared,
-        })
+        Ok(Talked { tally, pushes, pushed: shared.pushed.into_inner(), compared })
     }
 
     /// What each sender is going to say.
@@ -203,14 +198,6 @@ impl Shared {
         let (tally, pushes) = (Mutex::new(Tally::new()), Mutex::new(new_histogram()));
         let [due, heard, pushed] = [0; 3].map(AtomicU64::new);
         Shared { schedule, window, tally, pushes, answers, talking, due, heard, pushed }
-    }
-
-    fn tally(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn pushes(&self) -> MutexGuard<'_, Histogram<u64>> {
-        self.pushes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until every lane has ended, and then for the pushes. Those that never come are counted at the end.

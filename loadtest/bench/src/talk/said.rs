@@ -39,14 +39,14 @@ impl Lane {
         // At a rate, what is due inside the window counts, however late its answer is.
         let at = if shared.schedule.rate > 0.0 { due } else { Instant::now() };
         if shared.window.has(at) {
-            shared.tally().record(due, code);
+            shared.tally.lock().record(due, code);
         }
     }
 
     /// The same without an answer: whether it was stored is not known.
     pub(super) fn lost(&mut self, why: &anyhow::Error, shared: &Shared) {
         self.said.answers += 1;
-        shared.tally().fail(format!("connection: {why}"));
+        shared.tally.lock().fail(format!("connection: {why}"));
     }
 }
 

@@ -1,9 +1,10 @@
 //! What is known while the messages go in: what was answered, and what was wrong with it.
 
 use std::collections::VecDeque;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::content::reworded;
@@ -32,7 +33,7 @@ impl Check {
         self.compared.fetch_add(1, Ordering::Relaxed);
         if let Err(what) = outcome {
             self.wrong.fetch_add(1, Ordering::Relaxed);
-            let mut examples = self.examples.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut examples = self.examples.lock();
             if examples.len() < EXAMPLES {
                 examples.push(what);
             }
@@ -51,7 +52,7 @@ impl Check {
         report.add(self.name, compared as f64, "");
         let wrong = self.wrong.load(Ordering::Relaxed);
         report.must_be_none(&format!("{}: wrong", self.name), wrong);
-        let examples = self.examples.lock().unwrap_or_else(PoisonError::into_inner);
+        let examples = self.examples.lock();
         for example in examples.iter() {
             eprintln!("{}: {example}", self.name);
         }
