@@ -116,6 +116,8 @@ pub(crate) async fn run(bench: &mut Bench, options: &Options) -> Result<Report> 
     };
     let doubles = crowd.until_once(&mut voice).await?;
     let idle = redis_while_idle(&bench.server.processes).await?;
+    // A server ends connections on which nothing is asked for so long.
+    voice.http = Http::connect(bench.server.nodes.at(0)).await?;
     let served = crowd.fan_out(&bench.server.processes, counts, &mut voice).await?;
     let frame = crowd.count.sample.get().cloned().context("nothing was heard")?;
     let mut compared = crowd.end(voice.acked).await?;
