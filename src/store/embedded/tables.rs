@@ -27,8 +27,9 @@ fn workers() -> usize {
     }
 }
 
-/// What a table holds in memory before it is written out.
-const MEMTABLE_BYTES: u64 = 8 << 20;
+/// What a table holds in memory before it is written out. fjall 3.1 frees that, and syncs its list of tables, under the lock that reads
+/// and commits take: the more it is, the longer they wait. The less it is, the more is merged; see docs/performance.md.
+const MEMTABLE_BYTES: u64 = 4 << 20;
 
 /// The open store.
 pub(super) struct Tables {
