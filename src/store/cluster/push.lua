@@ -31,7 +31,8 @@ local function this_server()
   return string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
 end
 
--- The log with its live routes, in the order in which they came; `there` if there is a key.
+-- The log with its live routes, in the order in which they came, each with its text in `nodes`; `there` if there is a key. `last` and
+-- `at` stay the texts that Redis has, for most calls hand them on.
 local function read(name)
   local values = redis.call('HMGET', name, 'layout', 'server', 'epoch', 'last', 'at', 'nodes')
   local log = { name = name, there = values[1] ~= false, here = this_server(), now = now_ms(), routes = {} }
@@ -78,7 +79,8 @@ local function route(log, node, connections, lease)
   end
   if connections > 0 then
     local till = log.now + lease
-    table.insert(routes, { text = node .. '=' .. int(till) .. '|' .. int(connections) .. ';', till = till })
+    local text = node .. '=' .. int(till) .. '|' .. int(connections) .. ';'
+    table.insert(routes, { text = text, node = node, till = till, connections = connections })
   end
   log.routes = routes
   return was, others
@@ -120,7 +122,7 @@ local function append(keys, args)
     begin(log, args[2])
     save(log, tonumber(args[4]))
   end
-  local last, at = log.last + 1, int(math.max(tonumber(log.at), log.now))
+  local last, at = tonumber(log.last) + 1, int(math.max(tonumber(log.at), log.now))
   redis.call('HSET', log.name, 'e:' .. int(last), at .. '|' .. args[1], 'last', int(last), 'at', at)
   redis.call('HDEL', log.name, 'e:' .. int(last - tonumber(args[3])))
   local answer = { 'logged', log.epoch, int(last), at }

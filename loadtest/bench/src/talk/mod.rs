@@ -172,8 +172,8 @@ impl Talk {
         let compared = shared.end(tasks, over).await?;
         drop(progress);
         let shared = Arc::into_inner(shared).context("all tasks have ended")?;
-        let (tally, pushes) = (shared.tally.into_inner(), shared.pushes.into_inner());
-        Ok(Talked { tally, pushes, pushed: shared.pushed.into_inner(), compared })
+        let Shared { tally, pushes, pushed, .. } = shared;
+        Ok(Talked { tally: tally.into_inner(), pushes: pushes.into_inner(), pushed: pushed.into_inner(), compared })
     }
 
     /// What each sender is going to say.

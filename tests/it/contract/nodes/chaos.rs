@@ -109,6 +109,7 @@ async fn storm(deployment: &Deployment, strikes: &[Strike]) -> usize {
     let striking = async {
         let mut struck = Vec::new();
         while !sent.load(Ordering::Relaxed) {
+            // At whatever moment of a send, a visit or a recovery: several strikes in one recovery, or none.
             tokio::time::sleep(Duration::from_millis(rand::rng().random_range(50..800))).await;
             let next = strikes[rand::rng().random_range(0..strikes.len())];
             println!("{next:?}");
