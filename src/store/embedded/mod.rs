@@ -10,6 +10,7 @@ mod groups;
 mod hot;
 mod journal;
 mod keys;
+mod memtables;
 mod messages;
 mod recent;
 mod rows;

@@ -4,12 +4,15 @@ use std::fs;
 use std::ops::RangeBounds;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, Readable, Slice, Snapshot};
+use fjall::compaction::Leveled;
+use fjall::{AbstractTree, Database, Keyspace, KeyspaceCreateOptions, Readable, Slice, Snapshot};
 
 use super::folder::{Folder, OpenError};
 use super::journal::{self, Checked, Torn};
 use super::keys::{self, Key, Table};
+use super::memtables::Memtable;
 use crate::store::StoreError;
 
 /// The schema that this release reads and writes.
@@ -27,9 +30,12 @@ fn workers() -> usize {
     }
 }
 
-/// What a table holds in memory before it is written out. fjall 3.1 frees that, and syncs its list of tables, under the lock that reads
-/// and commits take: the more it is, the longer they wait. The less it is, the more is merged; see docs/performance.md.
+/// What a table holds in memory before it is written out. The less it is, the more is merged; see docs/performance.md.
 const MEMTABLE_BYTES: u64 = 4 << 20;
+
+/// What one file of a table takes. fjall 3.1 ends and syncs the last file of a merge under the lock that reads and commits take: the more
+/// it is, the longer they wait. A table keeps this and the above as it was made with them.
+const FILE_BYTES: u64 = 8 << 20;
 
 /// The open store.
 pub(super) struct Tables {
@@ -113,7 +119,9 @@ impl Tables {
             .max_journaling_size(JOURNAL_BYTES)
             .worker_threads(workers())
             .open()?;
-        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+        let merging = Arc::new(Leveled::default().with_table_target_size(FILE_BYTES));
+        let options =
+            || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES).compaction_strategy(merging.clone());
         let keyspaces = Table::ALL.iter().map(|table| db.keyspace(table.name(), options)).collect::<fjall::Result<_>>()?;
         Ok(Self { db, keyspaces })
     }
@@ -134,6 +142,11 @@ impl Tables {
         &self.keyspaces[table as usize]
     }
 
+    /// What each table is written to in memory.
+    pub(super) fn memtables(&self) -> impl Iterator<Item = Memtable> {
+        self.keyspaces.iter().map(|keyspace| keyspace.tree.active_memtable() as Memtable)
+    }
+
     /// The newest row at `key`; only the writer, which sees no half of a commit, reads so.
     pub(super) fn get(&self, key: &Key) -> Result<Option<Slice>, StoreError> {
         self.keyspace(key.table).get(&key.bytes).map_err(failed)
@@ -142,7 +155,7 @@ impl Tables {
 
 /// The tables at one moment, after some commit and before the next.
 pub(super) struct View {
-    pub(super) tables: std::sync::Arc<Tables>,
+    pub(super) tables: Arc<Tables>,
     pub(super) snapshot: Snapshot,
 }
 

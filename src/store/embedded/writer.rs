@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::batch::{Batch, Tx};
 use super::hot::Hot;
+use super::memtables::Memtables;
 use super::tables::{Tables, failed};
 use super::{ANSWER_WITHIN, Core, journal};
 use crate::store::{OnCommit, StoreError};
@@ -110,6 +111,7 @@ impl Writer {
             queue,
             tables: Some(tables),
             hot: Hot::default(),
+            memtables: Memtables::start()?,
             commit,
             mark_synced: Instant::now(),
             mark_dirty: false,
@@ -145,6 +147,7 @@ struct State {
     /// `None` while the store is shut after a failed write.
     tables: Option<Arc<Tables>>,
     hot: Hot,
+    memtables: Memtables,
     commit: u64,
     mark_synced: Instant,
     mark_dirty: bool,
@@ -201,6 +204,9 @@ impl State {
         }
         for Queued { job, trace, .. } in &mut queued {
             trace.enter(|| job.committed());
+        }
+        if let Some(tables) = &self.tables {
+            self.memtables.hold(tables.memtables());
         }
     }
 
