@@ -184,7 +184,6 @@ pub struct Connection {
     gauge: prometheus::IntGauge,
     caller: Mutex<Caller>,
     heard_at_ms: AtomicI64,
-    pinged_at_ms: AtomicI64,
     queue: Mutex<Queue>,
     bell: Notify,
 }
@@ -199,7 +198,6 @@ impl Connection {
             gauge,
             caller: Mutex::new(attach.caller.clone()),
             heard_at_ms: AtomicI64::new(now_ms),
-            pinged_at_ms: AtomicI64::new(now_ms),
             queue: Mutex::default(),
             bell: Notify::new(),
         }
@@ -364,15 +362,17 @@ impl Connection {
         }
     }
 
-    /// Has the client pinged if that is due, and closes the connection if nothing was heard for too long.
-    pub(super) fn tick(&self, now_ms: i64, heartbeat_ms: i64, silence_ms: i64) {
-        if now_ms - self.heard_at_ms.load(Ordering::Relaxed) >= silence_ms {
+    /// Closes the connection if nothing was heard since `since_ms`.
+    pub(super) fn close_if_silent(&self, since_ms: i64) {
+        if self.heard_at_ms.load(Ordering::Relaxed) <= since_ms {
             self.close(CloseReason::Silent);
-        } else if now_ms - self.pinged_at_ms.load(Ordering::Relaxed) >= heartbeat_ms {
-            self.pinged_at_ms.store(now_ms, Ordering::Relaxed);
-            self.queue.lock().ping = true;
-            self.bell.notify_one();
         }
+    }
+
+    /// Has the client pinged.
+    pub(super) fn want_ping(&self) {
+        self.queue.lock().ping = true;
+        self.bell.notify_one();
     }
 
     /// Goes on under a new token.

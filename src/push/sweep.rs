@@ -10,10 +10,11 @@ use super::Limits;
 use super::connection::Connection;
 use crate::clock::Clock;
 
-/// Into how many slices a heartbeat is cut: each connection is looked at once in `LOOKS` of them.
+/// Into how many slices a heartbeat is cut. Each connection is pinged in one of them, given by its number: those that came together are
+/// not pinged together, for each ping has a token looked at.
 const SLICES: u64 = 30;
 
-/// How many slices there are from one look at a connection to the next.
+/// How many slices there are from one look at a connection for its silence to the next.
 const LOOKS: u64 = 5;
 
 /// What a sweeper goes over.
@@ -42,24 +43,100 @@ impl Sweeper {
 
     /// Runs until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        let limits = self.swept.limits();
-        let slice_ms = u64::try_from(limits.heartbeat_ms).unwrap_or(0) / SLICES;
+        let slice_ms = u64::try_from(self.swept.limits().heartbeat_ms).unwrap_or(0) / SLICES;
         let mut slices = tokio::time::interval(Duration::from_millis(slice_ms.max(1)));
         slices.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for slice in 0u64.. {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = slices.tick() => {}
-            }
-            let now_ms = self.clock.steady_ms();
-            for connection in self.swept.connections() {
-                if (connection.number() + slice).is_multiple_of(LOOKS) {
-                    connection.tick(now_ms, limits.heartbeat_ms, limits.silence_ms);
-                }
-            }
-            if slice.is_multiple_of(LOOKS) {
-                self.swept.forget_gone(now_ms);
+                _ = slices.tick() => self.sweep(slice),
             }
         }
+    }
+
+    fn sweep(&self, slice: u64) {
+        let now_ms = self.clock.steady_ms();
+        let heard_by_ms = now_ms - self.swept.limits().silence_ms;
+        for connection in self.swept.connections() {
+            let turn = connection.number() + slice;
+            if turn.is_multiple_of(LOOKS) {
+                connection.close_if_silent(heard_by_ms);
+            }
+            if turn.is_multiple_of(SLICES) {
+                connection.want_ping();
+            }
+        }
+        if slice.is_multiple_of(LOOKS) {
+            self.swept.forget_gone(now_ms);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::IntGauge;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::model::{Caller, CloseReason, Platform, UserId};
+    use crate::push::{Attach, Taken};
+
+    struct Swarm(Vec<Arc<Connection>>);
+
+    impl Swarm {
+        /// `size` connections that came at time 0.
+        fn of(size: u64) -> Self {
+            let user = UserId::parse("ann").expect("an id");
+            let caller = Caller { user, platform: Platform::Web, jti: "t".to_owned(), expires_at_ms: 9 };
+            let attach = Attach { caller, events: false, after: None };
+            let gauge = IntGauge::new("queued", "bytes").expect("a gauge");
+            let connection = |number| Arc::new(Connection::new(number, &attach, 1 << 20, gauge.clone(), 0));
+            Self((0..size).map(connection).collect())
+        }
+    }
+
+    impl Swept for Swarm {
+        fn limits(&self) -> Limits {
+            Limits {
+                queue_bytes: 1 << 20,
+                recovery_bytes: 1 << 20,
+                log_entries: 10,
+                log_ttl_ms: 1_000,
+                connections_per_user: 1,
+                heartbeat_ms: 1_000,
+                silence_ms: 2_000,
+            }
+        }
+
+        fn connections(&self) -> Vec<Arc<Connection>> {
+            self.0.clone()
+        }
+
+        fn forget_gone(&self, _: i64) {}
+    }
+
+    #[test]
+    fn connections_that_came_together_are_pinged_one_after_the_other() {
+        let swarm = Arc::new(Swarm::of(2 * SLICES));
+        let sweeper = Sweeper::new(swarm.clone(), Arc::new(ManualClock::at(0)));
+        for slice in 0..2 * SLICES {
+            sweeper.sweep(slice);
+            let pinged = swarm.0.iter().filter(|connection| matches!(connection.take(), Taken::Ping));
+            let numbers: Vec<_> = pinged.map(|connection| connection.number() % SLICES).collect();
+            assert_eq!(numbers, [(2 * SLICES - slice) % SLICES; 2], "in slice {slice}");
+        }
+    }
+
+    #[test]
+    fn silent_connections_are_closed_within_a_few_slices() {
+        let swarm = Arc::new(Swarm::of(LOOKS));
+        let clock = Arc::new(ManualClock::at(0));
+        let sweeper = Sweeper::new(swarm.clone(), clock.clone());
+        swarm.0[0].heard(1);
+        clock.advance_ms(2_000);
+        (0..LOOKS).for_each(|slice| sweeper.sweep(slice));
+        let closed: Vec<_> = swarm.0.iter().map(|connection| connection.closing()).collect();
+        assert_eq!(closed[0], None);
+        assert!(closed[1..].iter().all(|reason| *reason == Some(CloseReason::Silent)), "{closed:?}");
     }
 }

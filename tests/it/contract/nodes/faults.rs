@@ -62,7 +62,12 @@ across_nodes! {
     async fn whoever_connects_can_pull_what_was_told_before(deployment: Deployment) {
         let node = deployment.node().await;
         let [ann, bob] = [node.person("ann").await, node.person("bob").await];
+        let routed = async |is_routed: bool| {
+            let look = async || (node.logs.nodes(&bob.user).await.ok()?.is_empty() != is_routed).then_some(());
+            eventually(("a route", is_routed), look).await;
+        };
         node.bus.detach(&node.attach(&bob, None).await.expect("a place").connection);
+        routed(false).await;
         let pair = ConversationId::single(&ann.user, &bob.user);
         // The log has it, and the send that told of it is not finished yet.
         let entry = LogEntry::Message { conversation: pair.clone(), seq: 1, size: 10 };
@@ -73,8 +78,8 @@ across_nodes! {
             node.pull(&bob, &pair.to_string(), 1).await
         };
         let sending = async {
-            // Later, so that whoever connects has its place by then, and its pull waits for this.
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            // Whoever connects has its place by then, and its pull waits for this.
+            routed(true).await;
             node.send_to(&ann, &bob.user, "told before").await.expect("sent")
         };
         let ((seqs, _), _) = tokio::join!(connecting, sending);
