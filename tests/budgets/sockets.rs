@@ -82,13 +82,20 @@ impl Client {
     }
 }
 
-/// Reads one frame, which is short.
+/// An empty ping, final and not masked.
+const PING: [u8; 2] = [0x89, 0];
+
+/// Reads one push, which is short, and the pings before it.
 fn frame(stream: &mut TcpStream) {
-    let mut head = [0; 4];
-    stream.read_exact(&mut head).expect("a frame");
+    let mut head = PING;
+    while head == PING {
+        stream.read_exact(&mut head).expect("a frame");
+    }
     assert_eq!(head[1], 126, "a push has some hundred bytes");
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).expect("a frame");
     let mut text = [0; 1_024];
-    stream.read_exact(&mut text[..usize::from(u16::from_be_bytes([head[2], head[3]]))]).expect("a frame");
+    stream.read_exact(&mut text[..usize::from(u16::from_be_bytes(length))]).expect("a frame");
 }
 
 fn open(users: &[Client]) -> Vec<TcpStream> {

@@ -146,6 +146,16 @@ impl RawSocket {
         Some((head[0] & 0x0f, self.0.take(length).await?))
     }
 
+    /// Reads one frame that is no ping, and the pings before it.
+    pub(crate) async fn read_past_pings(&mut self) -> Option<(u8, Vec<u8>)> {
+        loop {
+            match self.read().await {
+                Some((opcode::PING, _)) => {}
+                other => return other,
+            }
+        }
+    }
+
     /// Reads to the end: the code of the close frame, `None` if the connection was cut without one.
     pub(crate) async fn close_code(&mut self) -> Option<u16> {
         loop {
