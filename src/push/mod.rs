@@ -4,6 +4,8 @@ mod bus;
 mod cluster;
 mod connection;
 mod crowd;
+#[cfg(test)]
+mod fixtures;
 mod hub;
 mod log;
 mod presence;

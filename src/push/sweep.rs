@@ -74,38 +74,23 @@ impl Sweeper {
 
 #[cfg(test)]
 mod tests {
-    use prometheus::IntGauge;
-
     use super::*;
     use crate::clock::ManualClock;
-    use crate::model::{Caller, CloseReason, Platform, UserId};
-    use crate::push::{Attach, Taken};
+    use crate::model::CloseReason;
+    use crate::push::Taken;
+    use crate::push::fixtures::{LIMITS, by, connection};
 
     struct Swarm(Vec<Arc<Connection>>);
 
     impl Swarm {
-        /// `size` connections that came at time 0.
         fn of(size: u64) -> Self {
-            let user = UserId::parse("ann").expect("an id");
-            let caller = Caller { user, platform: Platform::Web, jti: "t".to_owned(), expires_at_ms: 9 };
-            let attach = Attach { caller, events: false, after: None };
-            let gauge = IntGauge::new("queued", "bytes").expect("a gauge");
-            let connection = |number| Arc::new(Connection::new(number, &attach, 1 << 20, gauge.clone(), 0));
-            Self((0..size).map(connection).collect())
+            Self((0..size).map(|number| connection(number, &by("ann"))).collect())
         }
     }
 
     impl Swept for Swarm {
         fn limits(&self) -> Limits {
-            Limits {
-                queue_bytes: 1 << 20,
-                recovery_bytes: 1 << 20,
-                log_entries: 10,
-                log_ttl_ms: 1_000,
-                connections_per_user: 1,
-                heartbeat_ms: 1_000,
-                silence_ms: 2_000,
-            }
+            LIMITS
         }
 
         fn connections(&self) -> Vec<Arc<Connection>> {

@@ -1,7 +1,8 @@
 //! The queue, when its frames are written past the task that owns the socket.
 
 use super::*;
-use crate::model::{ConversationId, UserId};
+use crate::model::ConversationId;
+use crate::push::fixtures;
 
 /// A socket that takes what it is told to take, and looks at the connection meanwhile.
 struct Socket {
@@ -35,10 +36,7 @@ fn connection(takes: Wrote) -> (Arc<Connection>, Arc<Socket>) {
 
 /// The same; something happens to it whenever its socket is written to past the task.
 fn connection_that(takes: Wrote, meanwhile: impl Fn(&Connection) + Send + Sync + 'static) -> (Arc<Connection>, Arc<Socket>) {
-    let user = UserId::parse("ann").expect("valid");
-    let caller = Caller { user, platform: Platform::Web, jti: "token".to_owned(), expires_at_ms: i64::MAX };
-    let gauge = prometheus::IntGauge::new("bytes", "that wait").expect("a gauge");
-    let connection = Arc::new(Connection::new(1, &Attach { caller, events: true, after: None }, 1 << 20, gauge, 0));
+    let connection = fixtures::connection(1, &Attach { events: true, ..fixtures::by("ann") });
     let same = Arc::downgrade(&connection);
     let meanwhile = Box::new(move || meanwhile(&same.upgrade().expect("the connection")));
     let socket = Arc::new(Socket { takes, written: Mutex::default(), meanwhile });

@@ -8,6 +8,7 @@ use crate::model::{
     ConversationState, Fanout, Group, GroupChange, GroupFields, GroupId, GroupStatus, Member, MemberStatus, MsgType, Role,
     Settings, Windows,
 };
+use crate::push::fixtures::{LIMITS, by};
 use crate::push::{Frame, Line, Taken, Wrote};
 use crate::store::{OnCommit, Subscription};
 use tokio::sync::{Semaphore, mpsc};
@@ -104,22 +105,8 @@ fn message(conversation: ConversationId, seq: u64) -> Stored {
 }
 
 fn hub(store: &Arc<Slow>) -> Arc<Hub> {
-    let limits = Limits {
-        queue_bytes: 1 << 20,
-        recovery_bytes: 1 << 20,
-        log_entries: 10,
-        log_ttl_ms: 1_000,
-        connections_per_user: 1,
-        heartbeat_ms: 1_000,
-        silence_ms: 2_000,
-    };
     let metrics = Arc::new(Metrics::new().expect("metrics"));
-    Arc::new(Hub::new(limits, store.clone(), Arc::new(ManualClock::at(0)), metrics))
-}
-
-fn by(name: &str) -> Attach {
-    let caller = Caller { user: user(name), platform: Platform::Web, jti: "t".to_owned(), expires_at_ms: 9 };
-    Attach { caller, events: false, after: None }
+    Arc::new(Hub::new(LIMITS, store.clone(), Arc::new(ManualClock::at(0)), metrics))
 }
 
 #[tokio::test]

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use nexo::model::{CloseReason, ConversationId};
+use nexo::model::{CloseReason, ConversationId, UserId};
 use nexo::push::Missed;
 use nexo::store::cluster::LogEntry;
 
 use super::across_nodes;
-use super::deployment::Deployment;
+use super::deployment::{Deployment, Node};
 use crate::contract::house::{Reader, seq_of};
 use crate::support::eventually;
 
@@ -18,6 +18,12 @@ async fn until(reader: &Reader, last: u64) -> Vec<u64> {
         seqs.extend(reader.next().await.expect("not closed").iter().map(seq_of));
     }
     seqs
+}
+
+/// Waits until `user` has a route, or has none.
+async fn routed(node: &Node, user: &UserId, is_routed: bool) {
+    let look = async || (node.logs.nodes(user).await.ok()?.is_empty() != is_routed).then_some(());
+    eventually(("a route", is_routed), look).await;
 }
 
 across_nodes! {
@@ -62,12 +68,8 @@ across_nodes! {
     async fn whoever_connects_can_pull_what_was_told_before(deployment: Deployment) {
         let node = deployment.node().await;
         let [ann, bob] = [node.person("ann").await, node.person("bob").await];
-        let routed = async |is_routed: bool| {
-            let look = async || (node.logs.nodes(&bob.user).await.ok()?.is_empty() != is_routed).then_some(());
-            eventually(("a route", is_routed), look).await;
-        };
         node.bus.detach(&node.attach(&bob, None).await.expect("a place").connection);
-        routed(false).await;
+        routed(&node, &bob.user, false).await;
         let pair = ConversationId::single(&ann.user, &bob.user);
         // The log has it, and the send that told of it is not finished yet.
         let entry = LogEntry::Message { conversation: pair.clone(), seq: 1, size: 10 };
@@ -79,7 +81,7 @@ across_nodes! {
         };
         let sending = async {
             // Whoever connects has its place by then, and its pull waits for this.
-            routed(true).await;
+            routed(&node, &bob.user, true).await;
             node.send_to(&ann, &bob.user, "told before").await.expect("sent")
         };
         let ((seqs, _), _) = tokio::join!(connecting, sending);
@@ -188,8 +190,7 @@ across_nodes! {
             let attached = node.attach(&bob, None).await.expect("a place");
             node.bus.detach(&attached.connection);
         }
-        let none = async || node.logs.nodes(&bob.user).await.ok()?.is_empty().then_some(());
-        eventually("no route", none).await;
+        routed(&node, &bob.user, false).await;
         assert_eq!(node.metrics.connections.get(), 0);
     }
 }
